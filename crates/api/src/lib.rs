@@ -1,0 +1,2 @@
+//! Names: the only place where a method exists.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Calls: a blocking client with one total deadline.
+#![forbid(unsafe_code)]

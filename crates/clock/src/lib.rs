@@ -1,0 +1,1 @@
+//! The wall clock, and what the kernel knows about its synchronisation.

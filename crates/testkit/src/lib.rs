@@ -1,0 +1,2 @@
+//! Development only: a real daemon in a private directory.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! Speaks to people: the client of middlewared.
+#![forbid(unsafe_code)]

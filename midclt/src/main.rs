@@ -1,0 +1,4 @@
+//! Speaks to people: the client of middlewared.
+#![forbid(unsafe_code)]
+
+fn main() {}

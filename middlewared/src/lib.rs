@@ -1,0 +1,2 @@
+//! Listens: the daemon that owns the second factor of a machine.
+#![forbid(unsafe_code)]

@@ -1,0 +1,4 @@
+//! Listens: the daemon that owns the second factor of a machine.
+#![forbid(unsafe_code)]
+
+fn main() {}

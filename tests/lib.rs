@@ -1,0 +1,2 @@
+//! The product from outside, by topic.
+#![forbid(unsafe_code)]
