@@ -1,2 +1,41 @@
 //! Development only: a real daemon in a private directory.
+//!
+//! Tests start the *built* programs and talk to them from outside, as a user's
+//! shell or another program would:
+//!
+//! ```no_run
+//! let daemon = testkit::Daemon::start();
+//! let mut socket = testkit::Socket::connect(daemon.socket());
+//! assert_eq!(socket.call("core.ping", serde_json::json!([])), "pong");
+//! assert!(daemon.midclt(["ping"]).status.success());
+//! ```
+//!
+//! A helper here panics with what it saw, since a test can do nothing else with it.
 #![forbid(unsafe_code)]
+#![expect(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::unwrap_used,
+    reason = "test support: a panic is the failure report"
+)]
+
+pub mod binaries;
+mod builder;
+mod clock;
+mod daemon;
+mod namespace;
+mod process;
+mod raw;
+mod socket;
+mod totp;
+
+pub use builder::Builder;
+pub use clock::{FakeClock, now};
+pub use daemon::Daemon;
+pub use namespace::Namespace;
+pub use nix::sys::signal::Signal;
+pub use process::{run_with_deadline, run_with_input};
+pub use raw::exchange;
+pub use socket::Socket;
+pub use totp::{Algorithm, totp};

@@ -1,0 +1,68 @@
+//! The built programs under test, never stale.
+
+use std::env;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// The daemon.
+pub fn middlewared() -> PathBuf {
+    directory().join("middlewared")
+}
+
+/// The client.
+pub fn midclt() -> PathBuf {
+    directory().join("midclt")
+}
+
+/// Where the programs are: `$MIDDLEWARED_BIN_DIR`, built by the caller, or next to the
+/// running test, built here once by cargo.
+pub fn directory() -> &'static Path {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    DIRECTORY.get_or_init(|| match env::var_os("MIDDLEWARED_BIN_DIR") {
+        Some(directory) => PathBuf::from(directory),
+        None => build_beside(&profile_directory()),
+    })
+}
+
+/// `target/debug` for a test in `target/debug/deps`.
+fn profile_directory() -> PathBuf {
+    let test = env::current_exe().expect("the path of the running test");
+    let mut directory = test.parent().expect("a directory").to_path_buf();
+    if directory.ends_with("deps") || directory.ends_with("examples") {
+        directory.pop();
+    }
+    directory
+}
+
+/// Builds under a lock. nextest gives each test a process of its own, so the first one
+/// leaves a mark for the others of that run.
+fn build_beside(directory: &Path) -> PathBuf {
+    let lock = File::create(directory.join(".testkit-lock")).expect("create the build lock");
+    lock.lock().expect("take the build lock");
+    let mark = directory.join(".testkit-built");
+    let run = env::var("NEXTEST_RUN_ID").ok();
+    if run.is_none() || fs::read_to_string(&mark).ok() != run {
+        build(directory);
+        fs::write(&mark, run.unwrap_or_default()).expect("leave the mark");
+    }
+    directory.to_path_buf()
+}
+
+fn build(directory: &Path) {
+    let profile = match directory.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => panic!("{} names no profile", directory.display()),
+    };
+    let target = directory.parent().expect("a target directory");
+    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .args(["build", "--quiet", "-p", "middlewared", "-p", "midclt"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()
+        .expect("run cargo");
+    assert!(status.success(), "cargo could not build the programs");
+}

@@ -1,0 +1,208 @@
+//! What is special about a test's daemon, and the command line that comes of it.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::process::run_with_deadline;
+use crate::{Daemon, FakeClock, Namespace, binaries};
+
+/// Everything that a start needs, kept for the next start.
+#[derive(Debug)]
+pub(crate) struct Setup {
+    pub(crate) dir: TempDir,
+    pub(crate) socket: PathBuf,
+    pub(crate) state_dir: PathBuf,
+    pub(crate) clock: Option<FakeClock>,
+    pub(crate) namespace: Option<Namespace>,
+    program: PathBuf,
+    uid: Option<u32>,
+    arguments: Vec<OsString>,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// A daemon that is not started yet.
+#[derive(Debug)]
+pub struct Builder {
+    setup: Setup,
+}
+
+impl Builder {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::Builder::new()
+            .prefix("middlewared-test-")
+            .tempdir()
+            .expect("create a private directory");
+        fs::create_dir(dir.path().join("run")).expect("create the socket's directory");
+        let setup = Setup {
+            socket: dir.path().join("run/middlewared.sock"),
+            state_dir: dir.path().join("state"),
+            clock: None,
+            namespace: None,
+            program: binaries::middlewared(),
+            uid: None,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            dir,
+        };
+        Self { setup }
+    }
+
+    /// The private directory, for files that must exist before the start.
+    pub fn dir(&self) -> &Path {
+        self.setup.dir.path()
+    }
+
+    /// One more argument.
+    #[must_use]
+    pub fn arg(mut self, argument: impl Into<OsString>) -> Self {
+        self.setup.arguments.push(argument.into());
+        self
+    }
+
+    /// One more environment variable.
+    #[must_use]
+    pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.setup.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// A configuration file with this text.
+    #[must_use]
+    pub fn config(self, toml: &str) -> Self {
+        let file = self.dir().join("config.toml");
+        fs::write(&file, toml).expect("write the configuration");
+        self.arg("--config").arg(file)
+    }
+
+    /// Another state directory, perhaps another daemon's.
+    #[must_use]
+    pub fn state_dir(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.setup.state_dir = directory.into();
+        self
+    }
+
+    /// Another socket, perhaps another daemon's.
+    #[must_use]
+    pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.setup.socket = path.into();
+        self
+    }
+
+    /// A wall clock that the test moves, by libfaketime; see [`Daemon::clock`].
+    #[must_use]
+    pub fn fake_clock(mut self) -> Self {
+        self.setup.clock = Some(FakeClock::create(self.dir().join("clock")));
+        self
+    }
+
+    /// Runs the daemon as this user. Needs root.
+    #[must_use]
+    pub fn uid(mut self, uid: u32) -> Self {
+        self.setup.uid = Some(uid);
+        self
+    }
+
+    /// Puts the state directory on a tmpfs of this size (`512k`, `2m`). Needs root; call it
+    /// after [`Self::uid`].
+    #[must_use]
+    pub fn state_on_tmpfs(mut self, size: &str) -> Self {
+        let directory = &self.setup.state_dir;
+        fs::create_dir(directory).expect("create the mount point");
+        let uid = self.setup.uid.unwrap_or(0);
+        let options = format!("size={size},mode=0700,uid={uid},gid={uid}");
+        self.setup.namespace = Some(Namespace::with_tmpfs(directory, &options));
+        self
+    }
+
+    /// Starts the daemon and waits until it answers.
+    pub fn start(self) -> Daemon {
+        Daemon::launch(self.prepared())
+    }
+
+    /// Runs a daemon that must refuse to start, or that only checks something.
+    pub fn run_to_end(self) -> Output {
+        let setup = self.prepared();
+        run_with_deadline(&mut setup.command(), Duration::from_secs(30))
+    }
+
+    /// Hands everything to the daemon's user. The program is copied, since the build
+    /// directory may be closed to that user.
+    fn prepared(mut self) -> Setup {
+        let Some(uid) = self.setup.uid else {
+            return self.setup;
+        };
+        let program = self.dir().join("middlewared");
+        fs::copy(&self.setup.program, &program).expect("copy the daemon");
+        self.setup.program = program;
+        let public = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(self.dir(), public).expect("open the directory");
+        for path in [self.dir(), &self.dir().join("run")] {
+            chown(path, Some(uid), Some(uid)).expect("give the directory away: are you root?");
+        }
+        self.setup
+    }
+}
+
+impl Setup {
+    pub(crate) fn log_file(&self) -> PathBuf {
+        self.dir.path().join("log")
+    }
+
+    /// Starts the daemon; both its outputs are added to the log file.
+    pub(crate) fn spawn(&self) -> Child {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(self.log_file())
+            .expect("open the log");
+        let mut command = self.command();
+        command
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("share the log"))
+            .stderr(log);
+        command.spawn().expect("start middlewared")
+    }
+
+    /// `[nsenter …] [setpriv …] middlewared --socket … --state-dir … ARGS`. Each wrapper
+    /// ends in an exec, so the child's pid is the daemon's.
+    fn command(&self) -> Command {
+        let mut words: Vec<OsString> = Vec::new();
+        if let Some(uid) = self.uid {
+            words.push("setpriv".into());
+            words.push(format!("--reuid={uid}").into());
+            words.push(format!("--regid={uid}").into());
+            words.extend(["--clear-groups", "--"].map(OsString::from));
+        }
+        words.push(self.program.clone().into());
+        let mut command = match &self.namespace {
+            Some(namespace) => namespace.enter(),
+            None => Command::new(words.remove(0)),
+        };
+        command.args(words);
+        command.arg("--socket").arg(&self.socket);
+        command.arg("--state-dir").arg(&self.state_dir);
+        command.args(&self.arguments);
+        self.set_environment(&mut command);
+        command
+    }
+
+    /// The caller's own settings of the product must not reach a test.
+    fn set_environment(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MIDDLEWARED_") {
+                command.env_remove(name);
+            }
+        }
+        command.env_remove("NOTIFY_SOCKET");
+        if let Some(clock) = &self.clock {
+            clock.apply(command);
+        }
+        command.envs(self.environment.iter().cloned());
+    }
+}
