@@ -1,0 +1,158 @@
+//! The key that the machine and an authenticator share.
+
+use std::fmt;
+use std::sync::LazyLock;
+
+use data_encoding::{BASE32_NOPAD, DecodeKind, Encoding};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+use zeroize::Zeroizing;
+
+/// 80 bits: what systems made before 2020 and still have in use.
+const MIN_BYTES: usize = 10;
+/// 512 bits: the largest hash; HMAC would hash longer keys down anyway.
+const MAX_BYTES: usize = 64;
+/// 128 bits: RFC 4226 §4 R6.
+const STRONG_BYTES: usize = 16;
+/// A longer text is refused unread. The longest secret has 103 symbols; the rest is for separators.
+const MAX_BASE32_BYTES: usize = 256;
+
+/// Base32 (RFC 4648 §6) as people paste it: in any case, in groups, without padding.
+///
+/// Bits that are left over after the last whole byte are dropped, set or not. pyotp, oathtool and
+/// the authenticators do the same, so both sides still hold the same key; to refuse here would keep
+/// out a secret that works everywhere else.
+static PASTED: LazyLock<Encoding> = LazyLock::new(|| {
+    let mut spec = BASE32_NOPAD.specification();
+    spec.translate.from.push_str("abcdefghijklmnopqrstuvwxyz");
+    spec.translate.to.push_str("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+    spec.ignore.push_str(" \t\r\n-");
+    spec.check_trailing_bits = false;
+    #[expect(
+        clippy::expect_used,
+        reason = "the specification is constant, and a test decodes with it"
+    )]
+    spec.encoding()
+        .expect("base32 with lower case and separators is a valid encoding")
+});
+
+/// The shared key K of an authenticator (RFC 4226 §4), 10 to 64 bytes.
+///
+/// Wiped on drop, compared in constant time (only a difference in length shows), and never printed:
+/// there is no `Display`, and `Debug` hides it. It lives on the heap, so that moving it leaves no
+/// copies behind.
+#[derive(Clone)]
+pub struct Secret(Zeroizing<Box<[u8]>>);
+
+impl Secret {
+    /// A secret from its raw bytes.
+    ///
+    /// # Errors
+    /// [`SecretError::TooShort`] under 10 bytes, [`SecretError::TooLong`] over 64.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Secret, SecretError> {
+        match bytes.len() {
+            0..MIN_BYTES => Err(SecretError::TooShort),
+            MIN_BYTES..=MAX_BYTES => Ok(Secret(Zeroizing::new(bytes.into()))),
+            _ => Err(SecretError::TooLong),
+        }
+    }
+
+    /// A secret from base32 (RFC 4648 §6) as people paste it: upper or lower case, with spaces, line
+    /// ends or dashes between groups, with or without `=` at the end. How many `=` there are tells
+    /// nothing and is not checked; nor are set bits after the last whole byte, which pyotp and
+    /// oathtool drop too.
+    ///
+    /// # Errors
+    /// [`SecretError::NotBase32`] at the first other character, [`SecretError::Incomplete`] if no
+    /// whole number of bytes has this many characters, and the errors of
+    /// [`from_bytes`](Secret::from_bytes). None of them repeats a part of the text.
+    pub fn from_base32(text: &str) -> Result<Secret, SecretError> {
+        if text.len() > MAX_BASE32_BYTES {
+            return Err(SecretError::TooLong);
+        }
+        let symbols = text.trim_ascii_end().trim_end_matches('=');
+        let mut bytes = Zeroizing::new([0; MAX_BASE32_BYTES]);
+        let room = PASTED
+            .decode_len(symbols.len())
+            .ok()
+            .and_then(|length| bytes.get_mut(..length))
+            .ok_or(SecretError::Incomplete)?;
+        let length =
+            PASTED
+                .decode_mut(symbols.as_bytes(), room)
+                .map_err(|partial| match partial.error.kind {
+                    DecodeKind::Symbol => SecretError::NotBase32 {
+                        position: characters_before(symbols, partial.error.position) + 1,
+                    },
+                    _ => SecretError::Incomplete,
+                })?;
+        Secret::from_bytes(bytes.get(..length).unwrap_or_default())
+    }
+
+    /// A new secret of 160 bits, the length that RFC 4226 §4 R6 recommends.
+    ///
+    /// `random` comes from the operating system's random source and is used for nothing else.
+    #[must_use]
+    pub fn generate(random: [u8; 20]) -> Secret {
+        let random = Zeroizing::new(random);
+        Secret(Zeroizing::new(random.as_slice().into()))
+    }
+
+    /// The raw key.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// The key as authenticators take it: base32 (RFC 4648 §6), upper case, without padding.
+    #[must_use]
+    pub fn to_base32(&self) -> Zeroizing<String> {
+        Zeroizing::new(BASE32_NOPAD.encode(&self.0))
+    }
+
+    /// Whether the key has fewer than the 128 bits of RFC 4226 §4 R6, so that a warning is due.
+    #[must_use]
+    pub fn is_weak(&self) -> bool {
+        self.0.len() < STRONG_BYTES
+    }
+}
+
+fn characters_before(text: &str, byte: usize) -> usize {
+    text.char_indices()
+        .take_while(|(start, _)| *start < byte)
+        .count()
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Secret) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
+
+impl Eq for Secret {}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Why something is no secret. The texts can be shown: they repeat nothing of what was given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SecretError {
+    /// Fewer than 10 bytes.
+    #[error("the secret is too short: at least 80 bits (16 base32 characters) are needed")]
+    TooShort,
+    /// More than 64 bytes, or a text far longer than any secret.
+    #[error("the secret is too long: at most 512 bits (103 base32 characters) are possible")]
+    TooLong,
+    /// A character that base32 does not have.
+    #[error("character {position} is not base32 (the letters A to Z and the digits 2 to 7)")]
+    NotBase32 {
+        /// Where it stands in the text, counted in characters from 1, spaces included.
+        position: usize,
+    },
+    /// The text ends in the middle of a byte, as when a part of it was not copied.
+    #[error("the secret is incomplete: base32 never has this number of characters")]
+    Incomplete,
+}
