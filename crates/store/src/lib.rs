@@ -1,2 +1,168 @@
 //! Remembers: the only crate that touches the state directory.
+//!
+//! State is one SQLite database (WAL, `synchronous=FULL`) in a private directory, with secrets
+//! sealed under a master key that is kept elsewhere. Reads and writes are distinct types, so a
+//! method that was declared as a read cannot write: [`Reader`] hands out a [`ReadTx`], and only the
+//! one [`Writer`] hands out a [`WriteTx`]. This crate knows no JSON and no sockets.
 #![forbid(unsafe_code)]
+
+mod audit;
+mod backup;
+mod ballast;
+mod devices;
+mod directory;
+pub mod entropy;
+mod error;
+mod key;
+mod schema;
+mod seal;
+mod settings;
+mod tx;
+mod writer;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rusqlite::{Connection, OpenFlags};
+
+pub use audit::{AuditEntry, Peer};
+pub use devices::StoredDevice;
+pub use error::{StateError, StoreError};
+pub use settings::Settings;
+pub use tx::{ReadTx, WriteTx};
+pub use writer::{Ran, Reserve, Writer};
+
+use directory::StateDir;
+use seal::Sealer;
+
+/// How long a write waits for another process that holds the write lock.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// The opened state of a machine: its directory is locked against a second daemon until this and
+/// everything made from it is dropped.
+pub struct Store {
+    dir: Arc<StateDir>,
+    sealer: Arc<Sealer>,
+    writer: Connection,
+}
+
+impl Store {
+    /// Opens the state in `dir`, creating directory, database and master key where there are none.
+    ///
+    /// `credentials` is systemd's `$CREDENTIALS_DIRECTORY`: a master key found there is used in
+    /// place of the key file. A store whose key is missing opens all the same; see
+    /// [`Store::degraded`].
+    ///
+    /// # Errors
+    /// Whatever makes the state unsafe to use or impossible to read: another daemon, a foreign
+    /// owner, a damaged or lost or newer database. Nothing is reset or replaced on any of them.
+    pub fn open(dir: &Path, credentials: Option<&Path>) -> Result<Self, StateError> {
+        let dir = Arc::new(StateDir::lock(dir)?);
+        match Self::open_locked(&dir, credentials) {
+            // SQLite needs room for -wal and -shm before it can even read.
+            Err(StateError::DiskFull { .. }) if dir.ballast().release() => {
+                Self::open_locked(&dir, credentials)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_locked(dir: &Arc<StateDir>, credentials: Option<&Path>) -> Result<Self, StateError> {
+        let database = dir.database();
+        dir.create_database()?;
+        let mut conn = connect(dir)?;
+        let sealer = if schema::is_blank(&conn, &database)? {
+            dir.check_nothing_lost()?;
+            let key = key::for_new_store(dir, credentials)?;
+            schema::create(&mut conn, &database, &key.id())?;
+            key::keep(dir)?;
+            Sealer::Ready(key)
+        } else {
+            schema::check_and_migrate(&mut conn, dir)?;
+            key::for_existing_store(dir, credentials, &schema::key_id(&conn, &database)?)?
+        };
+        dir.check_files()?;
+        dir.ballast().ensure();
+        Ok(Self {
+            dir: Arc::clone(dir),
+            sealer: Arc::new(sealer),
+            writer: conn,
+        })
+    }
+
+    /// Why secrets cannot be read or made, if so. Settings can still be read and changed.
+    #[must_use]
+    pub fn degraded(&self) -> Option<&str> {
+        self.sealer.missing()
+    }
+
+    /// Another connection for reads.
+    ///
+    /// # Errors
+    /// SQLite cannot open the database again.
+    pub fn reader(&self) -> Result<Reader, StateError> {
+        Ok(Reader {
+            conn: connect(&self.dir)?,
+            sealer: Arc::clone(&self.sealer),
+        })
+    }
+
+    /// Turns this into the one writer.
+    #[must_use]
+    pub fn into_writer(self) -> Writer {
+        Writer::new(self.writer, self.sealer, self.dir)
+    }
+}
+
+/// A connection that can only read.
+pub struct Reader {
+    conn: Connection,
+    sealer: Arc<Sealer>,
+}
+
+impl Reader {
+    /// Runs `read` on one snapshot of the database, as it is now: what another process committed
+    /// before this call is seen by it.
+    ///
+    /// # Errors
+    /// The database cannot be read, or whatever `read` returns.
+    pub fn read<T, E: From<StoreError>>(
+        &mut self,
+        read: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        // Rolled back when dropped, also by a panic.
+        let snapshot = self.conn.transaction().map_err(StoreError::from)?;
+        read(&ReadTx::new(&snapshot, &self.sealer))
+    }
+}
+
+fn connect(dir: &StateDir) -> Result<Connection, StateError> {
+    let path = dir.database();
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX
+        | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    Connection::open_with_flags(&path, flags)
+        .and_then(|conn| configure(&conn).map(|()| conn))
+        .map_err(|source| StateError::from_sqlite(&path, source))
+}
+
+fn configure(conn: &Connection) -> rusqlite::Result<()> {
+    conn.busy_timeout(BUSY_TIMEOUT)?;
+    // The first statement that reads the file: anything but a database fails here.
+    conn.pragma_update(None, "journal_mode", "wal")?;
+    // NORMAL lost acknowledged commits in a power cut; FULL lost none.
+    conn.pragma_update(None, "synchronous", "full")?;
+    // Old secrets and codes are overwritten, not just unlinked.
+    conn.pragma_update(None, "secure_delete", true)?;
+    // 1 MiB of log at most, which is what the ballast is sized for.
+    conn.pragma_update(None, "wal_autocheckpoint", ballast::LOG_PAGES)?;
+    // 256 KiB of pages is plenty for keyed reads.
+    conn.pragma_update(None, "cache_size", -256)?;
+    conn.pragma_update(None, "temp_store", "memory")?;
+    conn.set_prepared_statement_cache_capacity(32);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! What can go wrong with the state, by cause, each with its cure.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
+
+/// Why the state directory cannot be used. The daemon stops with this text; nothing was changed.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// A second daemon on the same state.
+    #[error("{} is in use by another middlewared (pid {pid}); stop it first, or choose another --state-dir", dir.display())]
+    InUse {
+        /// The state directory.
+        dir: PathBuf,
+        /// The process that holds it, as it wrote itself down.
+        pid: String,
+    },
+    /// A file or directory that somebody else owns.
+    #[error("{} belongs to uid {owner}, and this process runs as uid {expected}; run it as the owner, or: chown {expected} {}", path.display(), path.display())]
+    ForeignOwner {
+        /// What belongs to somebody else.
+        path: PathBuf,
+        /// Its owner.
+        owner: u32,
+        /// The uid it should have.
+        expected: u32,
+    },
+    /// A file or directory that others may enter.
+    #[error("{} is open to others (mode {mode:04o}); if nobody else could have read it: chmod go-rwx {}", path.display(), path.display())]
+    NotPrivate {
+        /// What is open.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// A path that is not of the kind it should be (a symbolic link, say).
+    #[error("{} is not a {expected}; remove it or choose another --state-dir", path.display())]
+    WrongKind {
+        /// The path.
+        path: PathBuf,
+        /// What it should have been.
+        expected: &'static str,
+    },
+    /// The database is gone while traces of it remain.
+    #[error("{} is missing, but {} shows that there was one; put back the newest copy from {}, or, to start anew with two-factor authentication off, remove {}", database.display(), trace.display(), backups.display(), trace.display())]
+    Lost {
+        /// Where the database should be.
+        database: PathBuf,
+        /// What shows that there was one.
+        trace: PathBuf,
+        /// Where copies are kept.
+        backups: PathBuf,
+    },
+    /// The database cannot be read as ours.
+    #[error("{} is damaged ({detail}); it was left as it is. Move it and its -wal and -shm aside and put back the newest copy from {}", database.display(), backups.display())]
+    Damaged {
+        /// The database.
+        database: PathBuf,
+        /// Where copies are kept.
+        backups: PathBuf,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The database was written by a newer release that says that this one cannot read it.
+    #[error("{} has schema version {found}, and this middlewared reads up to {supported}; install the newer release again, or put back a copy from {}", database.display(), backups.display())]
+    Newer {
+        /// The database.
+        database: PathBuf,
+        /// Its schema version.
+        found: i64,
+        /// The newest that this release knows.
+        supported: i64,
+        /// Where copies are kept.
+        backups: PathBuf,
+    },
+    /// No room for SQLite's working files.
+    #[error("no space left for {}; free some, then start again", path.display())]
+    DiskFull {
+        /// The database.
+        path: PathBuf,
+    },
+    /// Any other failure of the system.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Any other failure of SQLite.
+    #[error("{}: {source}", path.display())]
+    Sqlite {
+        /// The database.
+        path: PathBuf,
+        /// SQLite's reason.
+        source: rusqlite::Error,
+    },
+    /// No random bytes for a new master key.
+    #[error("the kernel gave no random bytes; no master key was made")]
+    NoRandomness,
+}
+
+impl StateError {
+    pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| match source.kind() {
+            io::ErrorKind::StorageFull => Self::DiskFull {
+                path: path.to_owned(),
+            },
+            _ => Self::Io {
+                path: path.to_owned(),
+                source,
+            },
+        }
+    }
+
+    pub(crate) fn from_sqlite(database: &Path, source: rusqlite::Error) -> Self {
+        match source.sqlite_error_code() {
+            _ if is_disk_full(&source) => Self::DiskFull {
+                path: database.to_owned(),
+            },
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::damaged(database, source.to_string())
+            }
+            _ => Self::Sqlite {
+                path: database.to_owned(),
+                source,
+            },
+        }
+    }
+
+    pub(crate) fn damaged(database: &Path, detail: impl Into<String>) -> Self {
+        Self::Damaged {
+            database: database.to_owned(),
+            backups: crate::directory::backups_beside(database),
+            detail: detail.into(),
+        }
+    }
+}
+
+/// Why a read or a write failed. A write that failed changed nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk is full, also with the reserve.
+    #[error(
+        "the disk is full; nothing was changed. Free some space in the state directory's filesystem and try again"
+    )]
+    DiskFull,
+    /// Another process holds the write lock.
+    #[error("another process is writing to the state; nothing was changed. Try again")]
+    Busy,
+    /// The filesystem is read-only.
+    #[error("the state is on a read-only filesystem; nothing was changed")]
+    ReadOnly,
+    /// A record does not hold what it should.
+    #[error("the stored {record} cannot be read; nothing was changed. See the daemon's log")]
+    Damaged {
+        /// Which record.
+        record: &'static str,
+    },
+    /// The master key is not there, or not the one that sealed the secrets.
+    #[error(
+        "secrets cannot be read or made: {reason}. Two-factor authentication can still be turned off"
+    )]
+    NoKey {
+        /// What is wrong with the key.
+        reason: String,
+    },
+    /// The kernel gave no random bytes.
+    #[error("the kernel gave no random bytes; nothing was made")]
+    NoRandomness,
+    /// Any other failure of SQLite.
+    #[error("the state cannot be used ({0}); nothing was changed")]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            _ if is_disk_full(&error) => Self::DiskFull,
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy,
+            Some(ErrorCode::ReadOnly) => Self::ReadOnly,
+            Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
+                Self::Damaged { record: "database" }
+            }
+            _ => Self::Sqlite(error),
+        }
+    }
+}
+
+fn is_disk_full(error: &rusqlite::Error) -> bool {
+    // Where -shm cannot grow, SQLite speaks of an I/O error.
+    const SHM_SIZE: i32 = rusqlite::ffi::SQLITE_IOERR_SHMSIZE;
+    error
+        .sqlite_error()
+        .is_some_and(|error| error.code == ErrorCode::DiskFull || error.extended_code == SHM_SIZE)
+}

@@ -1,0 +1,96 @@
+//! The database's schema, its versions, and who may read which.
+//!
+//! Migrations only add. `user_version` counts them; `min_reader_version` says down to which release
+//! the file can still be read, so that a downgrade reads on as long as that is safe.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, params};
+
+use crate::directory::StateDir;
+use crate::{StateError, backup};
+
+/// One script per version, the first creating everything. Never change one that was released.
+const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+
+/// The oldest release that can read what this one writes.
+const MIN_READER_VERSION: i64 = 1;
+
+/// The newest version that this release knows: the last of [`MIGRATIONS`].
+const SUPPORTED: i64 = 1;
+
+/// Whether nothing was ever committed to the database: a new file, or one whose creation was cut
+/// short.
+pub(crate) fn is_blank(conn: &Connection, path: &Path) -> Result<bool, StateError> {
+    conn.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| {
+        row.get(0)
+    })
+    .map_err(|error| StateError::from_sqlite(path, error))
+}
+
+/// Creates the schema, sealed with the key of `key_id`, in one transaction.
+pub(crate) fn create(conn: &mut Connection, path: &Path, key_id: &[u8]) -> Result<(), StateError> {
+    migrate(conn, 0, Some(key_id)).map_err(|error| StateError::from_sqlite(path, error))
+}
+
+/// Checks that the database is whole and ours to read, and brings it up to date, after a copy.
+pub(crate) fn check_and_migrate(conn: &mut Connection, dir: &StateDir) -> Result<(), StateError> {
+    let path = dir.database();
+    let found = check(conn, dir).map_err(|error| StateError::from_sqlite(&path, error))??;
+    if found < SUPPORTED {
+        backup::before_migration(conn, dir, found)?;
+        migrate(conn, found, None).map_err(|error| StateError::from_sqlite(&path, error))?;
+    }
+    Ok(())
+}
+
+/// The id of the key that this store was sealed with.
+pub(crate) fn key_id(conn: &Connection, path: &Path) -> Result<Vec<u8>, StateError> {
+    meta(conn, "key_id")
+        .map_err(|error| StateError::from_sqlite(path, error))?
+        .ok_or_else(|| StateError::damaged(path, "the id of its key is missing"))
+}
+
+fn check(conn: &Connection, dir: &StateDir) -> rusqlite::Result<Result<i64, StateError>> {
+    let path = dir.database();
+    let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if found < 1 {
+        return Ok(Err(StateError::damaged(&path, "it has no schema version")));
+    }
+    let verdict: String = conn.pragma_query_value(None, "quick_check", |row| row.get(0))?;
+    if verdict != "ok" {
+        return Ok(Err(StateError::damaged(&path, verdict)));
+    }
+    let needs: i64 = meta(conn, "min_reader_version")?.unwrap_or(i64::MAX);
+    if found > SUPPORTED && needs > SUPPORTED {
+        let backups = dir.backups();
+        return Ok(Err(StateError::Newer {
+            database: path,
+            found,
+            supported: SUPPORTED,
+            backups,
+        }));
+    }
+    Ok(Ok(found))
+}
+
+fn migrate(conn: &mut Connection, from: i64, key_id: Option<&[u8]>) -> rusqlite::Result<()> {
+    let tx = conn.transaction()?;
+    for (version, script) in (1..).zip(MIGRATIONS).filter(|(version, _)| *version > from) {
+        tx.execute_batch(script)?;
+        tx.pragma_update(None, "user_version", version)?;
+    }
+    let set = "INSERT OR REPLACE INTO meta (name, value) VALUES (?1, ?2)";
+    tx.execute(set, params!["min_reader_version", MIN_READER_VERSION])?;
+    if let Some(key_id) = key_id {
+        tx.execute(set, params!["key_id", key_id])?;
+    }
+    tx.commit()
+}
+
+fn meta<T: rusqlite::types::FromSql>(conn: &Connection, name: &str) -> rusqlite::Result<Option<T>> {
+    conn.query_row("SELECT value FROM meta WHERE name = ?1", [name], |row| {
+        row.get(0)
+    })
+    .optional()
+}

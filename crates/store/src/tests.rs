@@ -1,0 +1,431 @@
+//! The store through its public face, on real files.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+use twofactor::{Device, Secret, UnixTime, Window};
+
+use super::*;
+
+const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        Self(TempDir::new().unwrap())
+    }
+
+    fn dir(&self) -> PathBuf {
+        self.0.path().join("state")
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.dir().join(name)
+    }
+
+    fn open(&self) -> Result<Store, StateError> {
+        Store::open(&self.dir(), None)
+    }
+
+    /// What the daemon would say when it stops.
+    fn refusal(&self) -> String {
+        self.open()
+            .err()
+            .expect("the state should be refused")
+            .to_string()
+    }
+
+    fn with_device(&self) -> Secret {
+        let secret = Secret::generate([7; 20]);
+        let stored = secret.clone();
+        write(self, move |tx| {
+            tx.replace_devices(0, &device(stored.clone())).map(drop)
+        })
+        .unwrap();
+        secret
+    }
+}
+
+fn device(secret: Secret) -> Device {
+    let (algorithm, digits, step) = Default::default();
+    Device {
+        secret,
+        algorithm,
+        digits,
+        step,
+        floor: UnixTime::EPOCH,
+    }
+}
+
+fn write(
+    place: &Place,
+    run: impl Fn(&mut WriteTx<'_>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut writer = place.open().unwrap().into_writer();
+    match writer
+        .batch(NOW, Reserve::Keep, &[()], |(), tx| run(tx))?
+        .pop()
+    {
+        Some(Ran::Returned(returned)) => returned,
+        _ => panic!("the call panicked"),
+    }
+}
+
+fn enabled(place: &Place) -> bool {
+    let mut reader = place.open().unwrap().reader().unwrap();
+    reader.read(settings).unwrap().enabled
+}
+
+fn settings(tx: &ReadTx<'_>) -> Result<Settings, StoreError> {
+    tx.settings()
+}
+
+fn enable(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
+    let settings = Settings {
+        enabled: true,
+        ..tx.settings()?
+    };
+    tx.put_settings(&settings)
+}
+
+#[test]
+fn a_new_store_is_private_off_and_comes_back() {
+    let place = Place::new();
+    assert!(!enabled(&place));
+    write(&place, enable).unwrap();
+    assert!(enabled(&place));
+    for name in ["", "middlewared.db", "middlewared.key", "ballast", "lock"] {
+        let mode = fs::metadata(place.file(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{name}");
+    }
+    assert_eq!(
+        fs::metadata(place.file("middlewared.key")).unwrap().len(),
+        32
+    );
+}
+
+#[test]
+fn a_second_daemon_is_refused_and_told_the_pid() {
+    let place = Place::new();
+    let _first = place.open().unwrap();
+    assert!(
+        place
+            .refusal()
+            .contains(&format!("(pid {})", std::process::id()))
+    );
+}
+
+#[test]
+fn state_that_others_may_read_is_refused() {
+    for name in ["middlewared.db", "middlewared.key", ""] {
+        let place = Place::new();
+        drop(place.open().unwrap());
+        fs::set_permissions(place.file(name), fs::Permissions::from_mode(0o744)).unwrap();
+        assert!(place.refusal().contains("chmod go-rwx"), "{name}");
+    }
+}
+
+#[test]
+fn a_symbolic_link_is_not_followed() {
+    let place = Place::new();
+    drop(place.open().unwrap());
+    let (database, moved) = (
+        place.file("middlewared.db"),
+        place.0.path().join("elsewhere.db"),
+    );
+    fs::rename(&database, &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, &database).unwrap();
+    assert!(place.refusal().contains("is not a regular file"));
+}
+
+#[test]
+fn a_damaged_database_stops_the_daemon_and_stays_as_it_is() {
+    let place = Place::new();
+    drop(place.open().unwrap());
+    let database = place.file("middlewared.db");
+    let whole = fs::read(&database).unwrap();
+    let garbage = vec![0x55; whole.len()];
+    let half = whole[..whole.len() / 2].to_vec();
+    for damaged in [garbage, half] {
+        fs::write(&database, &damaged).unwrap();
+        let refusal = place.refusal();
+        assert!(
+            refusal.contains("is damaged") && refusal.contains("backups"),
+            "{refusal}"
+        );
+        assert_eq!(fs::read(&database).unwrap(), damaged);
+    }
+}
+
+#[test]
+fn a_lost_database_is_never_replaced_by_an_empty_one() {
+    let lose = |database: &Path| fs::remove_file(database).unwrap();
+    let empty = |database: &Path| fs::write(database, b"").unwrap();
+    for (how, damage) in [("removed", &lose as &dyn Fn(&Path)), ("emptied", &empty)] {
+        let place = Place::new();
+        write(&place, enable).unwrap();
+        damage(&place.file("middlewared.db"));
+        assert!(
+            place.refusal().contains("shows that there was one"),
+            "{how}"
+        );
+        assert!(
+            place.refusal().contains("shows that there was one"),
+            "{how}, asked again"
+        );
+    }
+}
+
+#[test]
+fn a_creation_that_was_cut_short_is_taken_up_again() {
+    let place = Place::new();
+    fs::create_dir(place.dir()).unwrap();
+    fs::set_permissions(place.dir(), fs::Permissions::from_mode(0o700)).unwrap();
+    fs::write(place.file("middlewared.key.new"), [9; 32]).unwrap();
+    fs::write(place.file("middlewared.db"), b"").unwrap();
+    for name in ["middlewared.key.new", "middlewared.db"] {
+        fs::set_permissions(place.file(name), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    assert!(place.open().unwrap().degraded().is_none());
+    // Stopped after the commit, before the key had its name.
+    fs::rename(
+        place.file("middlewared.key"),
+        place.file("middlewared.key.new"),
+    )
+    .unwrap();
+    assert!(place.open().unwrap().degraded().is_none());
+    assert!(place.file("middlewared.key").exists());
+}
+
+#[test]
+fn a_newer_schema_is_read_only_if_it_says_that_this_release_can() {
+    let place = Place::new();
+    drop(place.open().unwrap());
+    let set = |version: i64, min_reader: i64| {
+        let conn = Connection::open(place.file("middlewared.db")).unwrap();
+        conn.pragma_update(None, "user_version", version).unwrap();
+        let sql = "UPDATE meta SET value = ?1 WHERE name = 'min_reader_version'";
+        conn.execute(sql, [min_reader]).unwrap();
+    };
+    set(1000, 1);
+    assert!(!enabled(&place));
+    set(1000, 999);
+    assert!(place.refusal().contains("schema version 1000"));
+}
+
+#[test]
+fn secrets_are_sealed_on_disk_and_gone_after_renewal() {
+    let place = Place::new();
+    let secret = place.with_device();
+    let on_disk = |needle: &[u8]| {
+        let bytes = fs::read(place.file("middlewared.db")).unwrap();
+        bytes.windows(needle.len()).any(|window| window == needle)
+    };
+    assert!(!on_disk(secret.bytes()) && !on_disk(secret.to_base32().as_bytes()));
+    let sealed: Vec<u8> = {
+        let conn = Connection::open(place.file("middlewared.db")).unwrap();
+        conn.query_row("SELECT secret FROM devices", [], |row| row.get(0))
+            .unwrap()
+    };
+    assert!(on_disk(&sealed));
+    write(&place, |tx| {
+        tx.replace_devices(0, &device(Secret::generate([8; 20])))
+            .map(drop)
+    })
+    .unwrap();
+    assert!(!on_disk(&sealed), "the old seal is overwritten");
+}
+
+#[test]
+fn without_its_key_the_store_degrades_and_never_mints_another() {
+    let missing = |key: &Path| fs::remove_file(key).unwrap();
+    let other = |key: &Path| fs::write(key, [1; 32]).unwrap();
+    let short = |key: &Path| fs::write(key, [1; 31]).unwrap();
+    let damages: [&dyn Fn(&Path); 3] = [&missing, &other, &short];
+    for damage in damages {
+        let place = Place::new();
+        place.with_device();
+        write(&place, enable).unwrap();
+        damage(&place.file("middlewared.key"));
+        let store = place.open().unwrap();
+        assert!(
+            store
+                .degraded()
+                .is_some_and(|why| why.contains("middlewared.key"))
+        );
+        let mut reader = store.reader().unwrap();
+        let read = reader.read(|tx| tx.first_device(0));
+        assert!(matches!(read, Err(StoreError::NoKey { .. })), "{read:?}");
+        assert!(reader.read(|tx| tx.has_device(0)).unwrap());
+        drop((store, reader));
+        let minted = write(&place, |tx| {
+            tx.replace_devices(1, &device(Secret::generate([3; 20])))
+                .map(drop)
+        });
+        assert!(
+            matches!(minted, Err(StoreError::NoKey { .. })),
+            "{minted:?}"
+        );
+        write(&place, |tx| {
+            let settings = Settings {
+                enabled: false,
+                ..tx.settings()?
+            };
+            tx.put_settings(&settings)
+        })
+        .unwrap();
+        assert!(!enabled(&place), "unlocking needs no key");
+    }
+}
+
+#[test]
+fn a_key_from_the_credentials_directory_leaves_no_key_file() {
+    let place = Place::new();
+    let credentials = TempDir::new().unwrap();
+    fs::write(credentials.path().join("middlewared.key"), [5; 32]).unwrap();
+    let open = || Store::open(&place.dir(), Some(credentials.path())).unwrap();
+    assert!(open().degraded().is_none());
+    assert!(!place.file("middlewared.key").exists());
+    assert!(open().degraded().is_none());
+    assert!(place.open().unwrap().degraded().is_some());
+}
+
+#[test]
+fn calls_of_a_batch_fail_alone_and_commit_together() {
+    let place = Place::new();
+    let mut writer = place.open().unwrap().into_writer();
+    let answers = writer
+        .batch(NOW, Reserve::Keep, &[1_u8, 2, 3, 4], |call, tx| {
+            let settings = Settings {
+                window: Window::new(*call).unwrap(),
+                ..tx.settings()?
+            };
+            tx.put_settings(&settings)?;
+            match call {
+                2 => Err(StoreError::Busy),
+                4 => panic!("a bug in one method"),
+                _ => Ok(settings.window),
+            }
+        })
+        .unwrap();
+    let [first, refused, third, panicked] = answers.as_slice() else {
+        panic!("{answers:?}")
+    };
+    assert!(matches!(first, Ran::Returned(Ok(_))));
+    assert!(matches!(refused, Ran::Returned(Err(StoreError::Busy))));
+    assert!(matches!(third, Ran::Returned(Ok(_))));
+    assert!(matches!(panicked, Ran::Panicked));
+    drop(writer);
+    let mut reader = place.open().unwrap().reader().unwrap();
+    assert_eq!(reader.read(settings).unwrap().window.steps(), 3);
+}
+
+#[test]
+fn a_change_by_another_process_is_seen_by_the_next_read() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    let mut reader = store.reader().unwrap();
+    let mut enabled = || reader.read(settings).unwrap().enabled;
+    assert!(!enabled());
+    let other = Connection::open(place.file("middlewared.db")).unwrap();
+    other
+        .execute("UPDATE settings SET enabled = 1", [])
+        .unwrap();
+    assert!(enabled());
+}
+
+#[test]
+fn a_record_out_of_range_is_an_error_and_not_a_default() {
+    let place = Place::new();
+    place.with_device();
+    let other = Connection::open(place.file("middlewared.db")).unwrap();
+    for (sql, undo) in [
+        (
+            "UPDATE settings SET window_steps = 11",
+            "UPDATE settings SET window_steps = 0",
+        ),
+        (
+            "UPDATE settings SET digits = 5",
+            "UPDATE settings SET digits = 6",
+        ),
+        (
+            "UPDATE settings SET step_secs = -30",
+            "UPDATE settings SET step_secs = 30",
+        ),
+        (
+            "UPDATE devices SET algorithm = 'MD5'",
+            "UPDATE devices SET algorithm = 'SHA1'",
+        ),
+        (
+            "UPDATE devices SET digits = 9",
+            "UPDATE devices SET digits = 6",
+        ),
+    ] {
+        other.execute(sql, []).unwrap();
+        let mut reader = place.open().unwrap().reader().unwrap();
+        let read = reader.read(|tx| {
+            tx.settings()?;
+            tx.first_device(0)
+        });
+        assert!(read.is_err(), "{sql}");
+        other.execute(undo, []).unwrap();
+    }
+}
+
+#[test]
+fn the_audit_is_a_ring() {
+    let place = Place::new();
+    let mut writer = place.open().unwrap().into_writer();
+    let peer = Peer {
+        uid: 0,
+        pid: 1,
+        login_uid: None,
+    };
+    let entry = AuditEntry {
+        peer,
+        method: "core.ping",
+        outcome: "ok",
+    };
+    writer
+        .batch(NOW, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
+        .unwrap();
+    let other = Connection::open(place.file("middlewared.db")).unwrap();
+    other
+        .execute(
+            "UPDATE sqlite_sequence SET seq = 100000 WHERE name = 'audit'",
+            [],
+        )
+        .unwrap();
+    writer
+        .batch(NOW, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
+        .unwrap();
+    let ids: i64 = other
+        .query_row("SELECT min(id) FROM audit", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(ids, 100_001);
+}
+
+#[test]
+fn one_copy_a_day_is_made_and_seven_are_kept() {
+    let place = Place::new();
+    write(&place, enable).unwrap();
+    let writer = place.open().unwrap().into_writer();
+    for day in 0..9 {
+        let at = UnixTime::from_secs(NOW.as_secs() + day * 86_400);
+        assert!(writer.keep_house(at).unwrap());
+        assert!(!writer.keep_house(at).unwrap(), "one a day");
+    }
+    drop(writer);
+    let mut copies: Vec<PathBuf> = fs::read_dir(place.file("backups"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    copies.sort();
+    assert_eq!(copies.len(), 7);
+    fs::copy(copies.last().unwrap(), place.file("middlewared.db")).unwrap();
+    assert!(enabled(&place), "a copy put back is a whole store");
+}

@@ -1,0 +1,125 @@
+//! The one writer: what is waiting runs in one transaction, a savepoint each, committed once.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use rusqlite::{Connection, Savepoint, TransactionBehavior};
+use twofactor::UnixTime;
+
+use crate::directory::StateDir;
+use crate::seal::Sealer;
+use crate::{ReadTx, StateError, StoreError, WriteTx, backup};
+
+/// What came of one call of a committed batch.
+#[derive(Debug)]
+pub enum Ran<T> {
+    /// It returned, and what it wrote is durable if that was `Ok`.
+    Returned(T),
+    /// It panicked, and what it wrote was rolled back.
+    Panicked,
+}
+
+/// Whether a batch may use the space that is kept for recovery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reserve {
+    /// A call in it may be somebody's way back in.
+    MayUse,
+    /// Everything else.
+    Keep,
+}
+
+/// The connection that writes.
+pub struct Writer {
+    conn: Connection,
+    sealer: Arc<Sealer>,
+    dir: Arc<StateDir>,
+}
+
+impl Writer {
+    pub(crate) const fn new(conn: Connection, sealer: Arc<Sealer>, dir: Arc<StateDir>) -> Self {
+        Self { conn, sealer, dir }
+    }
+
+    /// Runs `run` for every call, all at the time `now`, in one transaction, and commits once
+    /// (`BEGIN IMMEDIATE`; each call in a savepoint of its own). A call that returns `Err` or panics
+    /// is rolled back alone. Where the disk is full and `reserve` allows it, the reserve is given
+    /// up and everything runs once more, so `run` must not have other effects.
+    ///
+    /// # Errors
+    /// The batch could not be committed: then none of its calls wrote anything.
+    pub fn batch<C, T, E>(
+        &mut self,
+        now: UnixTime,
+        reserve: Reserve,
+        calls: &[C],
+        run: impl Fn(&C, &mut WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<Vec<Ran<Result<T, E>>>, StoreError> {
+        let first = self.try_batch(now, calls, &run);
+        let full = matches!(first, Err(StoreError::DiskFull));
+        if full && reserve == Reserve::MayUse && self.dir.ballast().release() {
+            tracing::warn!("the disk is full: used the reserve that is kept for recovery");
+            return self.try_batch(now, calls, &run);
+        }
+        first
+    }
+
+    /// Makes today's copy of the state, and takes up the recovery reserve again where it was used.
+    /// Whether a copy was made.
+    ///
+    /// # Errors
+    /// No copy could be made; the state itself is not affected.
+    pub fn keep_house(&self, now: UnixTime) -> Result<bool, StateError> {
+        self.dir.ballast().ensure();
+        backup::daily(&self.conn, &self.dir, now)
+    }
+
+    fn try_batch<C, T, E>(
+        &mut self,
+        now: UnixTime,
+        calls: &[C],
+        run: impl Fn(&C, &mut WriteTx<'_>) -> Result<T, E>,
+    ) -> Result<Vec<Ran<Result<T, E>>>, StoreError> {
+        let (sealer, disk_full) = (&self.sealer, Cell::new(false));
+        let mut batch = self
+            .conn
+            .transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut answers = Vec::with_capacity(calls.len());
+        for call in calls {
+            let savepoint = batch.savepoint()?;
+            let mut tx = WriteTx::new(ReadTx::new(&savepoint, sealer), now, &disk_full);
+            // The savepoint undoes whatever a panic left half done.
+            let ran = catch_unwind(AssertUnwindSafe(|| run(call, &mut tx)));
+            answers.push(match ran {
+                Ok(Ok(value)) => {
+                    savepoint.commit()?;
+                    Ran::Returned(Ok(value))
+                }
+                Ok(Err(error)) => {
+                    undo(savepoint)?;
+                    Ran::Returned(Err(error))
+                }
+                Err(_) => {
+                    undo(savepoint)?;
+                    Ran::Panicked
+                }
+            });
+        }
+        if disk_full.get() {
+            // Dropping the batch undoes it; some calls of a batch must not be durable when the
+            // whole of it may run again.
+            return Err(StoreError::DiskFull);
+        }
+        // A commit without a transaction is an error in SQLite, so a batch that it has rolled back
+        // by itself is never taken for a durable one.
+        batch.commit()?;
+        Ok(answers)
+    }
+}
+
+/// Undoes one call. Fails where SQLite has rolled back the whole transaction by itself, as it may on
+/// a full or failing disk; then the calls before it are lost too.
+fn undo(mut savepoint: Savepoint<'_>) -> rusqlite::Result<()> {
+    savepoint.rollback()?;
+    savepoint.commit()
+}
