@@ -19,9 +19,13 @@ pub struct Device {
     /// The replay floor: the end of the last accepted step, [`UnixTime::EPOCH`] for "never used".
     ///
     /// A step that ends at or before the floor is burned. The floor is a time and not a counter,
-    /// because a counter means another time as soon as the step is changed: 60 s to 30 s would
-    /// refuse everything for decades, 30 s to 60 s would open what was used. It belongs to the
-    /// secret, only rises, and starts again at the epoch only with a new secret.
+    /// because a counter means another time as soon as the step is changed: after 30 s to 60 s, a
+    /// floor of counters would refuse every code until 2083. It belongs to the secret, only rises,
+    /// and starts again at the epoch only with a new secret.
+    ///
+    /// Its limit: an HMAC knows only the counter, and under a longer step a used counter comes
+    /// round once more, after counter · (new step - old step) seconds. From 30 s to 60 s that is
+    /// the year 2083, from 3,599 s to 3,600 s less than a week. A new secret ends it.
     pub floor: UnixTime,
 }
 

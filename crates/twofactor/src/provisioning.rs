@@ -97,3 +97,45 @@ fn push_escaped(uri: &mut String, text: &str, place: Place) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Secret, UnixTime};
+
+    /// A device with everything different from the defaults, and so with the longest URI.
+    fn device() -> Device {
+        Device {
+            secret: Secret::from_bytes(&[0xff; 64]).unwrap(),
+            algorithm: Algorithm::Sha512,
+            digits: Digits::new(8).unwrap(),
+            step: TimeStep::from_secs(u32::MAX).unwrap(),
+            floor: UnixTime::EPOCH,
+        }
+    }
+
+    #[test]
+    fn control_characters_are_escaped() {
+        let uri = ProvisioningUri::new("\u{7f}", "a\tb\r\n\0", &device());
+        let start = "otpauth://totp/%7F:a%09b%0D%0A%00?secret=";
+        assert!(uri.as_str().starts_with(start), "{}", uri.as_str());
+    }
+
+    /// A string that grew would have left a copy of the secret in freed memory.
+    #[test]
+    fn the_text_never_moves() {
+        let (issuer, label) = ("\u{e4}".repeat(100), "\u{1f511}".repeat(100));
+        let uri = ProvisioningUri::new(&issuer, &label, &device());
+        let room = 80 + 103 + 3 * (2 * issuer.len() + label.len());
+        assert!(uri.0.len() <= room, "{} > {room}", uri.0.len());
+        assert_eq!(uri.0.capacity(), room);
+    }
+
+    #[test]
+    fn debug_hides_the_secret() {
+        let device = device();
+        let uri = ProvisioningUri::new("iXsystems", "nas", &device);
+        assert_eq!(format!("{uri:?}"), "ProvisioningUri(..)");
+        assert!(format!("{device:?}").starts_with("Device { secret: Secret(..), "));
+    }
+}

@@ -156,3 +156,174 @@ pub enum SecretError {
     #[error("the secret is incomplete: base32 never has this number of characters")]
     Incomplete,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{MAX_BASE32_BYTES, Secret, SecretError};
+
+    fn decoded(text: &str) -> Result<Vec<u8>, SecretError> {
+        Secret::from_base32(text).map(|secret| secret.bytes().to_vec())
+    }
+
+    #[test]
+    fn base32_as_people_paste_it() {
+        let cases = [
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+            "gezdgnbvgy3tqojqgezdgnbvgy3tqojq",
+            "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ",
+            "gezd-gnbv-gy3t-qojq-gezd-gnbv-gy3t-qojq",
+            "  GEZDGNBVGY3TQOJQ\r\n\tGEZDGNBVGY3TQOJQ\n",
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ======\n",
+        ];
+        for text in cases {
+            assert_eq!(
+                decoded(text),
+                Ok(b"12345678901234567890".to_vec()),
+                "{text:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn every_possible_length_of_the_last_group() {
+        let cases = [
+            ("GAYTEMZUGU3DOOBZ", "0123456789"),
+            ("GAYTEMZUGU3DOOBZME", "0123456789a"),
+            ("GAYTEMZUGU3DOOBZME======", "0123456789a"),
+            ("GAYTEMZUGU3DOOBZMFRA", "0123456789ab"),
+            ("GAYTEMZUGU3DOOBZMFRA====", "0123456789ab"),
+            ("GAYTEMZUGU3DOOBZMFRGG", "0123456789abc"),
+            ("GAYTEMZUGU3DOOBZMFRGG===", "0123456789abc"),
+            ("GAYTEMZUGU3DOOBZMFRGGZA", "0123456789abcd"),
+            ("GAYTEMZUGU3DOOBZMFRGGZA=", "0123456789abcd"),
+            ("GAYTEMZUGU3DOOBZMFRGGZDF", "0123456789abcde"),
+            // Set bits after the last byte, and a wrong number of `=`: dropped, as pyotp does.
+            ("GAYTEMZUGU3DOOBZMF", "0123456789a"),
+            ("GAYTEMZUGU3DOOBZMH", "0123456789a"),
+            ("GAYTEMZUGU3DOOBZMFRGGZB", "0123456789abcd"),
+            ("GAYTEMZUGU3DOOBZME=", "0123456789a"),
+            ("GAYTEMZUGU3DOOBZME=======", "0123456789a"),
+        ];
+        for (text, bytes) in cases {
+            assert_eq!(decoded(text), Ok(bytes.into()), "{text}");
+        }
+        for missing in [
+            "GAYTEMZUGU3DOOBZM",
+            "GAYTEMZUGU3DOOBZMFR",
+            "GAYTEMZUGU3DOOBZMFRGGZ",
+        ] {
+            assert_eq!(decoded(missing), Err(SecretError::Incomplete), "{missing}");
+        }
+    }
+
+    #[test]
+    fn refuses_with_a_position_and_nothing_of_the_text() {
+        let cases = [
+            ("0EZDGNBVGY3TQOJQ", 1),
+            ("GEZDGNBVGY3TQOJ1", 16),
+            ("GEZD GN8V GY3T QOJQ", 8),
+            ("GEZDGNBVGY3TQOJ9", 16),
+            ("GEZDGNBV=GY3TQOJQ", 9),
+            ("GEZD_GNBVGY3TQOJQ", 5),
+            ("  \u{e4}EZDGNBVGY3TQOJQ", 3),
+            ("GEZD\u{a0}GNBVGY3TQOJQ", 5),
+            ("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ \u{1f511}", 34),
+            ("GEZDGNBVGY3TQOJ\0", 16),
+            ("otpauth://totp/nas?secret=GEZDGNBVGY3TQOJQ", 8),
+        ];
+        for (text, position) in cases {
+            let error = decoded(text).unwrap_err();
+            assert_eq!(error, SecretError::NotBase32 { position }, "{text:?}");
+            let expected = format!(
+                "character {position} is not base32 (the letters A to Z and the digits 2 to 7)"
+            );
+            assert_eq!(error.to_string(), expected);
+        }
+    }
+
+    #[test]
+    fn ten_to_64_bytes() {
+        for length in 0..=100_usize {
+            let bytes = vec![0x5a; length];
+            let secret = Secret::from_bytes(&bytes);
+            match length {
+                0..10 => assert_eq!(secret, Err(SecretError::TooShort), "{length}"),
+                10..=64 => assert_eq!(secret.unwrap().bytes(), bytes, "{length}"),
+                _ => assert_eq!(secret, Err(SecretError::TooLong), "{length}"),
+            }
+        }
+        for text in ["", " ", "====", "-", "GEZDGNBVGY3TQ"] {
+            assert_eq!(decoded(text), Err(SecretError::TooShort), "{text:?}");
+        }
+        assert_eq!(decoded(&"A".repeat(103)), Ok(vec![0; 64]));
+        for length in [104, MAX_BASE32_BYTES, MAX_BASE32_BYTES + 1, 1 << 20] {
+            assert_eq!(
+                decoded(&"A".repeat(length)),
+                Err(SecretError::TooLong),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn weak_means_under_128_bits() {
+        for (length, weak) in [
+            (10, true),
+            (15, true),
+            (16, false),
+            (20, false),
+            (64, false),
+        ] {
+            assert_eq!(
+                Secret::from_bytes(&vec![1; length]).unwrap().is_weak(),
+                weak,
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn generated_from_exactly_the_given_bytes() {
+        let secret = Secret::generate(*b"12345678901234567890");
+        assert_eq!(secret.bytes(), b"12345678901234567890");
+        assert_eq!(
+            secret.to_base32().as_str(),
+            "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+        );
+        assert!(!secret.is_weak());
+    }
+
+    #[test]
+    fn compares_and_hides() {
+        let secret = Secret::generate([7; 20]);
+        assert_eq!(secret, secret.clone());
+        assert_ne!(secret, Secret::generate([8; 20]));
+        assert_ne!(secret, Secret::from_bytes(&[7; 19]).unwrap());
+        assert_eq!(format!("{secret:?}"), "Secret(..)");
+    }
+
+    proptest! {
+        #[test]
+        fn base32_round_trip(bytes in prop::collection::vec(any::<u8>(), 10..=64), group in 1_usize..9) {
+            let secret = Secret::from_bytes(&bytes).unwrap();
+            let text = secret.to_base32();
+            prop_assert_eq!(&decoded(&text).unwrap(), &bytes);
+
+            let symbols: Vec<char> = text.to_lowercase().chars().collect();
+            let groups: Vec<String> = symbols.chunks(group).map(|c| c.iter().collect()).collect();
+            if groups.join(" ").len() <= MAX_BASE32_BYTES {
+                prop_assert_eq!(&decoded(&groups.join(" ")).unwrap(), &bytes);
+            }
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*|[A-Z2-7 =-]{0,130}") {
+            if let Err(SecretError::NotBase32 { position }) = decoded(&text) {
+                let culprit = text.chars().nth(position - 1).unwrap();
+                prop_assert!(!matches!(culprit, 'a'..='z' | 'A'..='Z' | '2'..='7' | ' ' | '-'));
+            }
+        }
+    }
+}

@@ -179,3 +179,93 @@ impl Generator {
         Code::generated(&self.0.generate(counter))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_valid_exists() {
+        for number in 0..=u8::MAX {
+            assert_eq!(
+                Digits::new(number).map(Digits::get),
+                (6..=8).contains(&number).then_some(number)
+            );
+            assert_eq!(
+                Window::new(number).map(Window::steps),
+                (number <= 10).then_some(number)
+            );
+        }
+        for secs in [0, 4, 5, 30, 3600, u32::MAX] {
+            assert_eq!(
+                TimeStep::from_secs(secs).map(TimeStep::as_secs),
+                (secs >= 5).then_some(secs)
+            );
+        }
+        assert_eq!(Digits::default().get(), 6);
+        assert_eq!(TimeStep::default().as_secs(), 30);
+        assert_eq!(Window::default().steps(), 0);
+    }
+
+    #[test]
+    fn span_covers_both_sides() {
+        let cases = [
+            (0, 30, 30),
+            (1, 30, 90),
+            (10, 30, 630),
+            (1, 300, MAX_SPAN_SECS),
+            (10, u32::MAX, 90_194_313_195),
+        ];
+        for (window, step, secs) in cases {
+            let (window, step) = (
+                Window::new(window).unwrap(),
+                TimeStep::from_secs(step).unwrap(),
+            );
+            assert_eq!(window.span_secs(step), secs);
+        }
+    }
+
+    #[test]
+    fn counters_stay_in_range_at_the_ends_of_time() {
+        let window = Window::new(2).unwrap();
+        let cases = [
+            (0, 0..=2),
+            (1, 0..=3),
+            (2, 0..=4),
+            (3, 1..=5),
+            (u64::MAX, u64::MAX - 2..=u64::MAX),
+        ];
+        for (current, counters) in cases {
+            assert_eq!(window.counters_around(current), counters);
+        }
+        assert_eq!(Window::default().counters_around(7), 7..=7);
+    }
+
+    #[test]
+    fn a_step_ends_where_the_next_begins() {
+        let step = TimeStep::default();
+        for (time, counter, end) in [(0, 0, 30), (29, 0, 30), (30, 1, 60), (59, 1, 60)] {
+            assert_eq!(step.counter_at(UnixTime::from_secs(time)), counter);
+            assert_eq!(step.end_of(counter), UnixTime::from_secs(end));
+        }
+        let last = step.counter_at(UnixTime::from_secs(u64::MAX));
+        for counter in [last, last + 10, u64::MAX] {
+            assert_eq!(step.end_of(counter), UnixTime::from_secs(u64::MAX));
+        }
+    }
+
+    #[test]
+    fn algorithm_names() {
+        for algorithm in [Algorithm::Sha1, Algorithm::Sha256, Algorithm::Sha512] {
+            assert_eq!(Algorithm::parse(algorithm.as_str()), Some(algorithm));
+            assert_eq!(
+                Algorithm::parse(&algorithm.as_str().to_lowercase()),
+                Some(algorithm)
+            );
+        }
+        for name in ["", "SHA", "SHA-1", "SHA1 ", "MD5", "SHA384"] {
+            assert_eq!(Algorithm::parse(name), None, "{name}");
+        }
+        assert_eq!(Algorithm::default(), Algorithm::Sha1);
+    }
+}
