@@ -34,8 +34,8 @@ impl Device {
     ///
     /// All codes of the window are computed and compared in constant time, whatever was typed, so
     /// that the time it takes does not tell how near a guess was. Where several steps of the window
-    /// happen to have the same code, one burned step makes it a replay (the same digits never
-    /// work twice), else the latest of them is burned, and with it all before.
+    /// happen to have the same code, one burned step makes it a replay (digits that somebody may
+    /// have seen in use do not open again), else the latest is burned, and with it all before.
     ///
     /// On [`Verdict::Accepted`] the floor has changed; on every other verdict nothing has.
     pub fn verify(&mut self, typed: &str, now: UnixTime, window: Window) -> Verdict {

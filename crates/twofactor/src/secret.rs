@@ -8,9 +8,9 @@ use subtle::ConstantTimeEq;
 use thiserror::Error;
 use zeroize::Zeroizing;
 
-/// 80 bits: what systems made before 2020 and still have in use.
+/// 80 bits, 16 base32 characters: what older systems made and still have in use.
 const MIN_BYTES: usize = 10;
-/// 512 bits: the largest hash; HMAC would hash longer keys down anyway.
+/// 512 bits: as long as the largest hash, and no key should be longer (RFC 6238 §5.1).
 const MAX_BYTES: usize = 64;
 /// 128 bits: RFC 4226 §4 R6.
 const STRONG_BYTES: usize = 16;
