@@ -39,7 +39,8 @@ const TOTP: [(u64, u64, [&str; 3]); 6] = [
     ),
 ];
 
-/// The secrets of RFC 6238 appendix B as its erratum 2866 has them: as long as the hash is.
+/// The secrets behind them: as long as the hash, as the program of appendix A has them. The text of
+/// appendix B names only the first.
 const SECRETS: [(Algorithm, &[u8]); 3] = [
     (Algorithm::Sha1, b"12345678901234567890"),
     (Algorithm::Sha256, b"12345678901234567890123456789012"),
