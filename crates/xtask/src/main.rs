@@ -1,4 +1,8 @@
 //! Development only: contract, man pages, house rules, benchmarks.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    xtask::main()
+}
