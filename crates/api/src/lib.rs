@@ -1,2 +1,70 @@
 //! Names: the only place where a method exists.
+//!
+//! A method is its params struct: the fields are the params, the doc comment is the documentation,
+//! the field types are the validation. Each namespace file ends with its `METHODS`; this file lists
+//! the namespaces, and everything else (dispatch, `core.get_methods`, `docs/api.json`, the man page,
+//! completion) comes from that one table. This crate knows no sockets and no JSON-RPC framing.
 #![forbid(unsafe_code)]
+
+mod auth;
+mod auth_twofactor;
+mod contract;
+mod core;
+mod error;
+mod event;
+mod fields;
+mod method;
+mod params;
+mod session;
+
+pub use contract::contract;
+pub use error::{CallError, Issue, METHOD_CALL_ERROR, TOO_MANY_CALLS, too_many_calls};
+pub use event::{EVENTS, Event, EventInfo};
+pub use method::{Answer, Done, Identity, Kind, Method, Prepared, Reading, WriteCall};
+pub use params::RawParams;
+pub use session::Session;
+
+/// Every namespace, in the order of their names.
+const NAMESPACES: [&[Method]; 3] = [auth::METHODS, auth_twofactor::METHODS, core::METHODS];
+
+/// Every method, sorted by name.
+pub fn methods() -> impl Iterator<Item = &'static Method> {
+    NAMESPACES.into_iter().flatten()
+}
+
+/// Finds a method by its name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Method> {
+    NAMESPACES.iter().find_map(|methods| {
+        let at = methods
+            .binary_search_by(|method| method.name.cmp(name))
+            .ok()?;
+        methods.get(at)
+    })
+}
+
+#[expect(
+    clippy::indexing_slicing,
+    reason = "runs in the compiler, below the lengths"
+)]
+// A method that is out of order, or declared twice, does not compile.
+const _: () = {
+    let mut last = "";
+    let mut namespace = 0;
+    while namespace < NAMESPACES.len() {
+        let methods = NAMESPACES[namespace];
+        let mut at = 0;
+        while at < methods.len() {
+            assert!(
+                method::is_before(last, methods[at].name),
+                "METHODS must be sorted by name"
+            );
+            last = methods[at].name;
+            at += 1;
+        }
+        namespace += 1;
+    }
+};
+
+#[cfg(test)]
+mod tests;

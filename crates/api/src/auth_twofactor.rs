@@ -1,0 +1,395 @@
+//! `auth.twofactor.*`: the 22.12 API, whose one secret is root's first device.
+
+use nix::errno::Errno;
+use schemars::JsonSchema;
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+use store::{ReadTx, Settings, StoreError, StoredDevice, entropy};
+use twofactor::{Algorithm, Device, MAX_SPAN_SECS, ProvisioningUri, Secret, UnixTime, Verdict};
+use zeroize::Zeroizing;
+
+use crate::CallError;
+use crate::error::Issue;
+use crate::event::Event;
+use crate::fields::{Interval, OtpDigits, Token, WindowSteps};
+use crate::method::{Declared, Method, Read, Reading, Write, Writing};
+use crate::params::{At, Field, Issues, decode_object, fields};
+
+/// Whose device the 22.12 API acts on.
+const ROOT: u32 = 0;
+
+fields! {
+    /// The settings, and root's first device with its secret in clear.
+    ///
+    /// `secret` is null before two-factor authentication is first turned on. Where the machine's
+    /// master key is missing, the secret cannot be read, and this is an error.
+    pub(crate) struct GetConfig {}
+}
+
+impl Declared for GetConfig {
+    const NAME: &'static str = "auth.twofactor.config";
+    type Output = Config;
+}
+
+impl Read for GetConfig {
+    fn call(self, read: &Reading<'_>) -> Result<Config, CallError> {
+        let device = read.tx.first_device(ROOT)?;
+        Ok(Config::new(
+            &read.tx.settings()?,
+            ShownSecret::of(device.as_ref()),
+            device.as_ref(),
+        ))
+    }
+}
+
+fields! {
+    /// Makes the provisioning URI of root's first device, which a phone's app reads as a QR code.
+    ///
+    /// It contains the secret. Before there is one, this is an error.
+    pub(crate) struct GetProvisioningUri {}
+}
+
+impl Declared for GetProvisioningUri {
+    const NAME: &'static str = "auth.twofactor.provisioning_uri";
+    type Output = ShownUri;
+}
+
+impl Read for GetProvisioningUri {
+    fn call(self, read: &Reading<'_>) -> Result<ShownUri, CallError> {
+        let Some(stored) = read.tx.first_device(ROOT)? else {
+            return Err(CallError::refused(Errno::ENOENT, NO_SECRET));
+        };
+        let hostname = nix::unistd::gethostname().unwrap_or_default();
+        let label = format!("{}@{}", hostname.to_string_lossy(), read.identity.product);
+        Ok(ShownUri(ProvisioningUri::new(
+            &read.identity.issuer,
+            &label,
+            &stored.device,
+        )))
+    }
+}
+
+/// The URI, to be sent to this one caller.
+#[derive(JsonSchema)]
+#[schemars(transparent)]
+pub(crate) struct ShownUri(#[schemars(with = "String")] ProvisioningUri);
+
+impl Serialize for ShownUri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.0.as_str())
+    }
+}
+
+const NO_SECRET: &str = "There is no secret yet; it is made when two-factor authentication is \
+    first turned on: midclt call auth.twofactor.update '{\"enabled\": true}'";
+
+fields! {
+    /// Replaces the secret of root's first device at once: phones that have the old one stop
+    /// working.
+    ///
+    /// Refused while two-factor authentication is off.
+    pub(crate) struct RenewSecret {}
+}
+
+impl Declared for RenewSecret {
+    const NAME: &'static str = "auth.twofactor.renew_secret";
+    type Output = bool;
+}
+
+impl Write for RenewSecret {
+    fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
+        let settings = enabled_settings(write.tx)?;
+        issue_device(write, &settings)?;
+        write.audit("renewed")?;
+        emit_config(write, &settings)?;
+        Ok(true)
+    }
+}
+
+fields! {
+    /// Changes the settings: any subset of them, and only those given. Returns all of them.
+    ///
+    /// Turning two-factor authentication on makes a secret only if there is none. Turning it off is
+    /// for everybody on this machine, and keeps the secret for the next time. A change of digits or
+    /// interval keeps the secret too, but the phone must be set up again.
+    pub(crate) struct Update {
+        /// What to change.
+        auth_twofactor_update: Changes,
+    }
+}
+
+fields! {
+    /// The settings that can be changed.
+    pub(crate) struct Changes {
+        /// Whether a code is asked for at all.
+        enabled: Option<bool>,
+        /// Digits of a code.
+        otp_digits: Option<OtpDigits>,
+        /// Steps accepted on each side of now, at most 900 seconds in all:
+        /// (2 * window + 1) * interval.
+        window: Option<WindowSteps>,
+        /// Seconds that a code is valid for; most apps know only 30.
+        interval: Option<Interval>,
+        /// Which services ask for a code.
+        services: Option<ServiceChanges>,
+    }
+}
+
+impl Field for Changes {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        decode_object(value, at, issues)
+    }
+}
+
+fields! {
+    /// The services that can be changed.
+    pub(crate) struct ServiceChanges {
+        /// Whether sshd asks for a code.
+        ssh: Option<bool>,
+    }
+}
+
+impl Field for ServiceChanges {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        decode_object(value, at, issues)
+    }
+}
+
+impl Changes {
+    fn apply(&self, old: Settings) -> Settings {
+        let ssh = self.services.as_ref().and_then(|services| services.ssh);
+        Settings {
+            enabled: self.enabled.unwrap_or(old.enabled),
+            ssh: ssh.unwrap_or(old.ssh),
+            window: self.window.map_or(old.window, |window| window.0),
+            digits: self.otp_digits.map_or(old.digits, |digits| digits.0),
+            step: self.interval.map_or(old.step, |interval| interval.0),
+        }
+    }
+
+    /// Refuses settings under which a code would be good for too long. Only a caller who changes one
+    /// of the two is told, so that nothing stands in the way of turning it off.
+    fn check_span(&self, new: &Settings) -> Result<(), CallError> {
+        let span = new.window.span_secs(new.step);
+        let attribute = match (self.window, self.interval) {
+            (Some(_), _) => "auth_twofactor_update.window",
+            (None, Some(_)) => "auth_twofactor_update.interval",
+            (None, None) => return Ok(()),
+        };
+        if span <= MAX_SPAN_SECS {
+            return Ok(());
+        }
+        let message = format!(
+            "(2 * window + 1) * interval should be at most {MAX_SPAN_SECS} seconds, not {span}"
+        );
+        Err(CallError::Invalid(vec![Issue::new(attribute, message)]))
+    }
+}
+
+impl Declared for Update {
+    const NAME: &'static str = "auth.twofactor.update";
+    type Output = Config;
+}
+
+impl Write for Update {
+    const OFFLINE: bool = true;
+
+    fn call(&self, write: &mut Writing<'_, '_>) -> Result<Config, CallError> {
+        let old = write.tx.settings()?;
+        let new = self.auth_twofactor_update.apply(old);
+        self.auth_twofactor_update.check_span(&new)?;
+        if new.enabled && !old.enabled {
+            ensure_device(write, &new)?;
+        }
+        if new != old {
+            write.tx.put_settings(&new)?;
+            if (new.digits, new.step) != (old.digits, old.step) {
+                write.tx.reshape_first_device(ROOT, new.digits, new.step)?;
+            }
+            write.audit(outcome(&old, &new))?;
+            emit_config(write, &new)?;
+        }
+        // Without the master key it can still be turned off; the answer then has no secret at all,
+        // since null would say that there is none.
+        let device = match write.tx.first_device(ROOT) {
+            Err(StoreError::NoKey { .. }) if !new.enabled => {
+                return Ok(Config::new(&new, ShownSecret::Withheld, None));
+            }
+            device => device?,
+        };
+        Ok(Config::new(
+            &new,
+            ShownSecret::of(device.as_ref()),
+            device.as_ref(),
+        ))
+    }
+}
+
+const fn outcome(old: &Settings, new: &Settings) -> &'static str {
+    match (old.enabled, new.enabled) {
+        (false, true) => "enabled",
+        (true, false) => "disabled",
+        _ => "changed",
+    }
+}
+
+fields! {
+    /// Checks a code of root's first device. A code is good once.
+    ///
+    /// Refused while two-factor authentication is off.
+    pub(crate) struct Verify {
+        /// The code as typed: digits, with or without spaces between groups. A number is taken for
+        /// its digits, so a code that starts with 0 must be a string. Null is no code.
+        token: Token,
+    }
+}
+
+impl Declared for Verify {
+    const NAME: &'static str = "auth.twofactor.verify";
+    type Output = bool;
+}
+
+impl Write for Verify {
+    fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
+        let settings = enabled_settings(write.tx)?;
+        let Some(StoredDevice { id, mut device }) = write.tx.first_device(ROOT)? else {
+            return Ok(false);
+        };
+        let verdict = device.verify(&self.token.0, write.tx.now(), settings.window);
+        match verdict {
+            Verdict::Accepted { .. } => {
+                write.tx.record_use(id, device.floor)?;
+                write.audit("accepted")?;
+            }
+            Verdict::Replayed => write.audit("replayed")?,
+            Verdict::Wrong => write.audit("wrong")?,
+            // Not a guess, so nothing worth a write.
+            Verdict::Malformed => {}
+        }
+        Ok(verdict.is_accepted())
+    }
+}
+
+/// The settings, or the original's refusal while it is off.
+fn enabled_settings(tx: &ReadTx<'_>) -> Result<Settings, CallError> {
+    let settings = tx.settings()?;
+    if settings.enabled {
+        return Ok(settings);
+    }
+    let message = "Please enable Two Factor Authentication first.";
+    Err(CallError::refused(Errno::EFAULT, message))
+}
+
+/// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
+/// nobody could pass with it.
+fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
+    match write.tx.first_device(ROOT)? {
+        Some(_) => Ok(()),
+        None => issue_device(write, settings),
+    }
+}
+
+fn issue_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
+    let device = Device {
+        secret: Secret::generate(entropy::random()?),
+        algorithm: Algorithm::default(),
+        digits: settings.digits,
+        step: settings.step,
+        floor: UnixTime::EPOCH,
+    };
+    write.tx.replace_devices(ROOT, &device)?;
+    Ok(())
+}
+
+fn emit_config(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
+    let config = Config::new(settings, ShownSecret::Withheld, None);
+    let fields = to_raw_value(&config).map_err(|_| CallError::internal("no event was made"))?;
+    write.emit(Event::changed(GetConfig::NAME, fields));
+    Ok(())
+}
+
+/// The settings as the original shows them, in its order.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Config {
+    /// Always 1.
+    id: u8,
+    /// Digits of a code.
+    otp_digits: u8,
+    /// The secret in base32, or null before there is one.
+    #[serde(skip_serializing_if = "ShownSecret::is_withheld")]
+    #[schemars(with = "Option<String>")]
+    secret: ShownSecret,
+    /// Steps accepted on each side of now.
+    window: u8,
+    /// Seconds that a code is valid for.
+    interval: u32,
+    /// Which services ask for a code.
+    services: Services,
+    /// Whether a code is asked for at all.
+    enabled: bool,
+}
+
+/// Which services ask for a code.
+#[derive(Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Services {
+    /// Whether sshd does.
+    ssh: bool,
+}
+
+impl Config {
+    fn new(settings: &Settings, secret: ShownSecret, device: Option<&StoredDevice>) -> Self {
+        let (digits, step) = device.map_or((settings.digits, settings.step), |stored| {
+            (stored.device.digits, stored.device.step)
+        });
+        Self {
+            id: 1,
+            otp_digits: digits.get(),
+            secret,
+            window: settings.window.steps(),
+            interval: step.as_secs(),
+            services: Services { ssh: settings.ssh },
+            enabled: settings.enabled,
+        }
+    }
+}
+
+/// What is shown of the secret.
+enum ShownSecret {
+    /// It is not for this reader, or cannot be read.
+    Withheld,
+    /// There is none.
+    None,
+    /// All of it.
+    Clear(Zeroizing<String>),
+}
+
+impl ShownSecret {
+    fn of(stored: Option<&StoredDevice>) -> Self {
+        stored.map_or(Self::None, |stored| {
+            Self::Clear(stored.device.secret.to_base32())
+        })
+    }
+
+    const fn is_withheld(&self) -> bool {
+        matches!(self, Self::Withheld)
+    }
+}
+
+impl Serialize for ShownSecret {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Withheld | Self::None => serializer.serialize_none(),
+            Self::Clear(secret) => serializer.serialize_str(secret),
+        }
+    }
+}
+
+pub(crate) const METHODS: &[Method] = &[
+    Method::read::<GetConfig>(),
+    Method::read::<GetProvisioningUri>(),
+    Method::write::<RenewSecret>(),
+    Method::write::<Update>(),
+    Method::write::<Verify>(),
+];

@@ -1,0 +1,175 @@
+//! What the daemon remembers of one connection.
+
+use nix::errno::Errno;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use store::entropy;
+
+use crate::CallError;
+use crate::event::{EVENTS, Event};
+use crate::params::{At, Field, Issues};
+
+/// More than anybody needs; each is a little memory.
+const MOST_SUBSCRIPTIONS: usize = 32;
+
+/// One connection's options and subscriptions.
+#[derive(Debug)]
+pub struct Session {
+    pub(crate) options: ClientOptions,
+    subscriptions: Option<Vec<Subscription>>,
+}
+
+#[derive(Debug)]
+struct Subscription {
+    id: String,
+    event: String,
+}
+
+impl Session {
+    /// Of a connection that events can be pushed to.
+    #[must_use]
+    pub fn with_events() -> Self {
+        Self {
+            options: ClientOptions::default(),
+            subscriptions: Some(Vec::new()),
+        }
+    }
+
+    /// Of a single request.
+    #[must_use]
+    pub fn without_events() -> Self {
+        Self {
+            options: ClientOptions::default(),
+            subscriptions: None,
+        }
+    }
+
+    /// Whether anything is subscribed to.
+    #[must_use]
+    pub fn is_subscribed(&self) -> bool {
+        self.subscriptions
+            .as_ref()
+            .is_some_and(|subscriptions| !subscriptions.is_empty())
+    }
+
+    /// Whether this connection is to be told of `event`.
+    #[must_use]
+    pub fn wants(&self, event: &Event) -> bool {
+        self.subscriptions
+            .iter()
+            .flatten()
+            .any(|subscription| ["*", event.collection()].contains(&subscription.event.as_str()))
+    }
+
+    /// Ends all subscriptions. The names that were subscribed to.
+    pub fn unsubscribe_all(&mut self) -> Vec<String> {
+        let all = self
+            .subscriptions
+            .as_mut()
+            .map(std::mem::take)
+            .unwrap_or_default();
+        all.into_iter()
+            .map(|subscription| subscription.event)
+            .collect()
+    }
+
+    pub(crate) fn subscribe(&mut self, event: String) -> Result<String, CallError> {
+        let Some(subscriptions) = &mut self.subscriptions else {
+            let message = "Events need a WebSocket connection; this was a single request.";
+            return Err(CallError::refused(Errno::EOPNOTSUPP, message));
+        };
+        if !EVENTS.iter().any(|known| known.name == event) {
+            let known = EVENTS.map(|event| event.name).join(", ");
+            let message = format!("There is no event of that name. There are: {known}");
+            return Err(CallError::refused(Errno::ENOENT, message));
+        }
+        if subscriptions.len() >= MOST_SUBSCRIPTIONS {
+            let message = format!("A connection has at most {MOST_SUBSCRIPTIONS} subscriptions.");
+            return Err(CallError::refused(Errno::EBUSY, message));
+        }
+        let id = uuid(entropy::random()?);
+        subscriptions.push(Subscription {
+            id: id.clone(),
+            event,
+        });
+        Ok(id)
+    }
+
+    pub(crate) fn unsubscribe(&mut self, id: &str) {
+        if let Some(subscriptions) = &mut self.subscriptions {
+            subscriptions.retain(|subscription| subscription.id != id);
+        }
+    }
+}
+
+/// What a client asks of a connection. They change nothing here, where there are no jobs and no
+/// private methods; the original's clients insist on setting them.
+#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+pub(crate) struct ClientOptions {
+    /// Whether a call of a job answers at once with the job's id.
+    legacy_jobs: bool,
+    /// Whether private methods may be called without a warning.
+    private_methods: bool,
+    /// Whether errors carry a pickled Python exception; never sent.
+    py_exceptions: bool,
+}
+
+impl Default for ClientOptions {
+    fn default() -> Self {
+        Self {
+            legacy_jobs: true,
+            private_methods: false,
+            py_exceptions: false,
+        }
+    }
+}
+
+/// Unknown options are ignored, so that newer clients work.
+impl Field for ClientOptions {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        let Value::Object(entries) = value else {
+            issues.wrong(at, "A dict was expected");
+            return None;
+        };
+        let mut options = Self::default();
+        for (key, value) in entries {
+            let option = match key.as_str() {
+                "legacy_jobs" => &mut options.legacy_jobs,
+                "private_methods" => &mut options.private_methods,
+                "py_exceptions" => &mut options.py_exceptions,
+                _ => continue,
+            };
+            *option = bool::decode(value, &at.field(&key, 0), issues)?;
+        }
+        Some(options)
+    }
+}
+
+/// A random UUID (RFC 9562 §5.4).
+fn uuid(random: [u8; 16]) -> String {
+    let bits = u128::from_be_bytes(random);
+    let version_4 = (bits & !(0xf << 76)) | (0x4 << 76);
+    let variant_1 = (version_4 & !(0x3 << 62)) | (0x2 << 62);
+    let hex = format!("{variant_1:032x}");
+    let group = |range| hex.get(range).unwrap_or_default();
+    [
+        group(0..8),
+        group(8..12),
+        group(12..16),
+        group(16..20),
+        group(20..32),
+    ]
+    .join("-")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uuid_has_its_version_and_variant() {
+        assert_eq!(uuid([0; 16]), "00000000-0000-4000-8000-000000000000");
+        assert_eq!(uuid([255; 16]), "ffffffff-ffff-4fff-bfff-ffffffffffff");
+    }
+}

@@ -1,0 +1,648 @@
+//! Every method in-process, on a real store, through the table and as JSON.
+#![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
+
+use serde_json::{Value, json};
+use store::{Peer, Ran, Reader, Reserve, Store, Writer};
+use tempfile::TempDir;
+use twofactor::UnixTime;
+
+use super::*;
+
+const PEER: Peer = Peer {
+    uid: 0,
+    pid: 1,
+    login_uid: None,
+};
+
+/// An API on a private store, without sockets.
+struct Machine {
+    reader: Reader,
+    writer: Writer,
+    session: Session,
+    identity: Identity,
+    now: u64,
+    events: Vec<Event>,
+    dir: TempDir,
+}
+
+impl Machine {
+    fn new() -> Self {
+        Self::on(TempDir::new().unwrap())
+    }
+
+    fn on(dir: TempDir) -> Self {
+        let store = Store::open(&dir.path().join("state"), None).unwrap();
+        let identity = Identity {
+            issuer: "middlewared".to_owned(),
+            product: "Linux".to_owned(),
+        };
+        Self {
+            reader: store.reader().unwrap(),
+            writer: store.into_writer(),
+            session: Session::with_events(),
+            identity,
+            now: 1_700_000_000,
+            events: Vec::new(),
+            dir,
+        }
+    }
+
+    fn restarted(self) -> Self {
+        let Self {
+            dir,
+            reader,
+            writer,
+            ..
+        } = self;
+        drop((reader, writer));
+        Self::on(dir)
+    }
+
+    /// The result as JSON, or the error object.
+    fn call(&mut self, name: &str, params: Value) -> Result<Value, Value> {
+        let params = match params {
+            Value::Array(values) => RawParams::Positional(values),
+            Value::Object(named) => RawParams::Named(named),
+            other => panic!("not params: {other}"),
+        };
+        let answer = self.run(find(name).unwrap(), params);
+        let json = |text: &str| serde_json::from_str(text).unwrap();
+        match answer {
+            Ok(result) => Ok(json(result.get())),
+            Err(error) => Err(json(&serde_json::to_string(&error.to_object()).unwrap())),
+        }
+    }
+
+    fn run(&mut self, method: &Method, params: RawParams) -> Answer {
+        match method.prepare(params)? {
+            Prepared::Session(run) => run(&mut self.session),
+            Prepared::Read(run) => self.reader.read(|tx| {
+                run(&Reading {
+                    tx,
+                    identity: &self.identity,
+                })
+            }),
+            Prepared::Write(call) => {
+                let now = UnixTime::from_secs(self.now);
+                let run = |call: &WriteCall, tx: &mut store::WriteTx<'_>| call.run(tx, PEER);
+                let mut ran = self.writer.batch(now, Reserve::Keep, &[call], run)?;
+                let Some(Ran::Returned(done)) = ran.pop() else {
+                    panic!("it panicked")
+                };
+                let done = done?;
+                self.events.extend(done.events);
+                Ok(done.result)
+            }
+        }
+    }
+
+    fn ok(&mut self, name: &str, params: Value) -> Value {
+        self.call(name, params).unwrap()
+    }
+
+    fn update(&mut self, changes: Value) -> Value {
+        self.ok("auth.twofactor.update", json!([changes]))
+    }
+
+    fn config(&mut self) -> Value {
+        self.ok("auth.twofactor.config", json!([]))
+    }
+
+    fn verify(&mut self, token: Value) -> bool {
+        self.ok("auth.twofactor.verify", json!([token]))
+            .as_bool()
+            .unwrap()
+    }
+
+    /// What root's phone shows now.
+    fn code(&mut self) -> String {
+        let config = self.config();
+        let secret = twofactor::Secret::from_base32(config["secret"].as_str().unwrap()).unwrap();
+        let digits = config["otp_digits"].as_u64().unwrap();
+        let totp = totp_rs::Builder::new()
+            .with_secret(secret.bytes())
+            .with_digits(u8::try_from(digits).unwrap())
+            .with_step_duration(config["interval"].as_u64().unwrap())
+            .build_noncompliant();
+        totp.generate(self.now).to_string()
+    }
+
+    fn refusal(&mut self, name: &str, params: Value) -> String {
+        let error = self.call(name, params).unwrap_err();
+        error["data"]["reason"].as_str().unwrap().to_owned()
+    }
+}
+
+/// The lines that a caller reads for wrong params.
+fn issues(params: Value) -> String {
+    let error = Machine::new()
+        .call("auth.twofactor.update", params)
+        .unwrap_err();
+    assert_eq!(
+        (&error["code"], &error["message"]),
+        (&json!(-32602), &json!("Invalid params"))
+    );
+    let data = &error["data"];
+    assert_eq!(
+        (&data["error"], &data["errname"]),
+        (&json!(22), &json!("EINVAL"))
+    );
+    assert_eq!(data["trace"], Value::Null);
+    let triples = data["extra"].as_array().unwrap();
+    assert_eq!(
+        triples.len(),
+        data["reason"].as_str().unwrap().lines().count()
+    );
+    data["reason"]
+        .as_str()
+        .unwrap()
+        .replace("[EINVAL] ", "")
+        .replace("auth_twofactor_update", "u")
+}
+
+#[test]
+fn a_new_machine_answers_the_originals_default_row() {
+    let row = r#"{"id":1,"otp_digits":6,"secret":null,"window":0,"interval":30,"services":{"ssh":false},"enabled":false}"#;
+    assert_eq!(Machine::new().config().to_string(), row);
+}
+
+#[test]
+fn enabling_makes_one_secret_and_disabling_keeps_it() {
+    let mut machine = Machine::new();
+    let row = machine.update(json!({ "enabled": true }));
+    let secret = row["secret"].as_str().unwrap().to_owned();
+    assert_eq!(secret.len(), 32);
+    assert_eq!(row, machine.config());
+    assert_eq!(
+        machine.update(json!({ "enabled": false }))["secret"],
+        json!(secret)
+    );
+    let mut machine = machine.restarted();
+    assert_eq!(
+        machine.update(json!({ "enabled": true }))["secret"],
+        json!(secret)
+    );
+    assert_eq!(machine.ok("auth.two_factor_auth", json!([])), json!(true));
+}
+
+#[test]
+fn services_are_merged_by_key() {
+    let mut machine = Machine::new();
+    assert_eq!(
+        machine.update(json!({ "services": { "ssh": true } }))["services"]["ssh"],
+        true
+    );
+    assert_eq!(
+        machine.update(json!({ "services": {} }))["services"]["ssh"],
+        true
+    );
+}
+
+#[test]
+fn a_change_that_changes_nothing_writes_nothing_and_tells_nobody() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true, "window": 1 }));
+    let rows = |machine: &Machine| -> i64 {
+        let path = machine.dir.path().join("state/middlewared.db");
+        let conn = rusqlite::Connection::open(path).unwrap();
+        conn.query_row("SELECT count(*) FROM audit", [], |row| row.get(0))
+            .unwrap()
+    };
+    let (audited, told) = (rows(&machine), machine.events.len());
+    for same in [
+        json!({}),
+        json!({ "enabled": true }),
+        json!({ "window": "1", "interval": 30 }),
+    ] {
+        machine.update(same);
+    }
+    assert_eq!((rows(&machine), machine.events.len()), (audited, told));
+}
+
+#[test]
+fn types_are_coerced_as_in_22_12() {
+    let mut machine = Machine::new();
+    let row = machine.update(json!({ "otp_digits": "8", "interval": "60", "window": "2" }));
+    assert_eq!(
+        (&row["otp_digits"], &row["interval"], &row["window"]),
+        (&json!(8), &json!(60), &json!(2))
+    );
+}
+
+#[test]
+fn wrong_types_are_reported_together_in_the_callers_order() {
+    for (params, lines) in [
+        (
+            json!([{ "window": "x", "enabled": 1 }]),
+            "u.window: Not an integer\nu.enabled: Not a boolean\n",
+        ),
+        (
+            json!([{ "enabled": null, "window": null }]),
+            "u.enabled: null not allowed\nu.window: null not allowed\n",
+        ),
+        (
+            json!([{ "window": true, "interval": 7.0 }]),
+            "u.window: Not an integer\nu.interval: Not an integer\n",
+        ),
+        (
+            json!([{ "interval": "-7", "otp_digits": "" }]),
+            "u.interval: Not an integer\nu.otp_digits: Not an integer\n",
+        ),
+        (
+            json!([{ "interval": "²", "window": "٧" }]),
+            "u.interval: Not an integer\nu.window: Not an integer\n",
+        ),
+        (
+            json!([{ "id": 1, "secret": "x" }]),
+            "u.id: Field was not expected\nu.secret: Field was not expected\n",
+        ),
+        (
+            json!([{ "services": { "web": true, "ssh": 1 } }]),
+            "u.services.web: Field was not expected\nu.services.ssh: Not a boolean\n",
+        ),
+        (
+            json!([{ "services": [] }]),
+            "u.services: A dict was expected\n",
+        ),
+        (json!([null]), "u: null not allowed\n"),
+        (json!([[]]), "u: A dict was expected\n"),
+        // Names and types first: a range is not looked at while they are wrong.
+        (
+            json!([{ "window": 11, "x": 1 }]),
+            "u.x: Field was not expected\n",
+        ),
+    ] {
+        assert_eq!(issues(params.clone()), lines, "{params}");
+    }
+}
+
+#[test]
+fn wrong_ranges_are_reported_together_in_the_declared_order() {
+    for (params, lines) in [
+        (
+            json!([{ "window": 11 }]),
+            "u.window: Should be between 0 and 10\n",
+        ),
+        (
+            json!([{ "window": -1, "otp_digits": 5 }]),
+            "u.otp_digits: Should be between 6 and 8\nu.window: Should be between 0 and 10\n",
+        ),
+        (
+            json!([{ "interval": 4 }]),
+            "u.interval: Should be between 5 and 3600\n",
+        ),
+        (
+            json!([{ "interval": 3601, "otp_digits": 9 }]),
+            "u.otp_digits: Should be between 6 and 8\nu.interval: Should be between 5 and 3600\n",
+        ),
+    ] {
+        assert_eq!(issues(params.clone()), lines, "{params}");
+    }
+    let huge: Value =
+        serde_json::from_str("[{\"window\": 1000000000000000000000000000000}]").unwrap();
+    assert_eq!(issues(huge), "u.window: Should be between 0 and 10\n");
+    let float: Value = serde_json::from_str("[{\"window\": 1e400}]").unwrap();
+    assert_eq!(issues(float), "u.window: Not an integer\n");
+}
+
+#[test]
+fn a_wrong_number_of_params_has_the_current_shape() {
+    assert_eq!(issues(json!([])), "u: Field required\n");
+    assert_eq!(
+        issues(json!([{}, {}])),
+        "ALL: Too many arguments (expected 1, found 2)\n"
+    );
+    let mut machine = Machine::new();
+    let error = machine
+        .call("auth.twofactor.verify", json!([]))
+        .unwrap_err();
+    assert_eq!(
+        error["data"]["extra"],
+        json!([["token", "Field required", 22]])
+    );
+    let error = machine
+        .call("auth.twofactor.config", json!([1]))
+        .unwrap_err();
+    let line = "Too many arguments (expected 0, found 1)";
+    assert_eq!(error["data"]["extra"], json!([["", line, 22]]));
+}
+
+#[test]
+fn params_may_be_named() {
+    let mut machine = Machine::new();
+    machine.ok(
+        "auth.twofactor.update",
+        json!({ "auth_twofactor_update": { "enabled": true } }),
+    );
+    let code = machine.code();
+    assert_eq!(
+        machine.ok("auth.twofactor.verify", json!({ "token": code })),
+        json!(true)
+    );
+    let unknown = machine.refusal("auth.twofactor.verify", json!({ "token": null, "x": 1 }));
+    assert_eq!(unknown, "[EINVAL] x: Field was not expected\n");
+}
+
+#[test]
+fn a_code_may_not_be_good_for_more_than_900_seconds() {
+    let line = "(2 * window + 1) * interval should be at most 900 seconds, not";
+    assert_eq!(
+        issues(json!([{ "window": 8, "interval": 60 }])),
+        format!("u.window: {line} 1020\n")
+    );
+    assert_eq!(
+        issues(json!([{ "interval": 901 }])),
+        format!("u.interval: {line} 901\n")
+    );
+    let mut machine = Machine::new();
+    machine.update(json!({ "window": 10, "interval": 42 }));
+    assert!(
+        machine
+            .call("auth.twofactor.update", json!([{ "interval": 43 }]))
+            .is_err()
+    );
+    assert_eq!(machine.update(json!({ "interval": 30 }))["window"], 10);
+}
+
+#[test]
+fn a_code_is_good_once_in_each_form_and_after_a_restart() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    let code = machine.code();
+    assert!(machine.verify(json!(code)));
+    assert!(!machine.verify(json!(code)));
+    let mut machine = machine.restarted();
+    assert!(!machine.verify(json!(code)));
+    machine.now += 30;
+    let code = machine.code();
+    assert!(machine.verify(json!(format!("{} {}", &code[..3], &code[3..]))));
+    // A number is taken for its digits.
+    let number = loop {
+        machine.now += 30;
+        let code = machine.code();
+        if !code.starts_with('0') {
+            break code.parse::<u32>().unwrap();
+        }
+    };
+    assert!(machine.verify(json!(number)));
+    assert!(!machine.verify(json!(number)));
+}
+
+#[test]
+fn what_is_no_code_is_false_or_an_error_and_never_true() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    let code = machine.code();
+    for token in [
+        json!(null),
+        json!(""),
+        json!("None"),
+        json!(-1),
+        json!(12345),
+        json!("１２３４５６"),
+    ] {
+        assert!(!machine.verify(token.clone()), "{token}");
+    }
+    for (token, message) in [
+        (json!(true), "Not a string"),
+        (json!(1.5), "Not a string"),
+        (json!([code]), "Not a string"),
+        (json!({ "token": code }), "Not a string"),
+        (
+            json!("0".repeat(1025)),
+            "Value greater than 1024 not allowed",
+        ),
+    ] {
+        let reason = machine.refusal("auth.twofactor.verify", json!([token]));
+        assert_eq!(reason, format!("[EINVAL] token: {message}\n"));
+    }
+    assert!(machine.verify(json!(code)), "none of them burned the code");
+}
+
+#[test]
+fn verify_and_renew_are_refused_while_off() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    let code = machine.code();
+    machine.update(json!({ "enabled": false }));
+    for (name, params) in [
+        ("auth.twofactor.verify", json!([code])),
+        ("auth.twofactor.renew_secret", json!([])),
+    ] {
+        let error = machine.call(name, params).unwrap_err();
+        assert_eq!(
+            (&error["code"], &error["message"]),
+            (&json!(-32001), &json!("Method call error"))
+        );
+        let data = json!({
+            "error": 14, "errname": "EFAULT", "trace": null, "extra": null,
+            "reason": "[EFAULT] Please enable Two Factor Authentication first.",
+        });
+        assert_eq!(error["data"], data);
+    }
+}
+
+#[test]
+fn renewal_ends_the_old_secret_at_once() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    let (old, old_secret) = (machine.code(), machine.config()["secret"].clone());
+    assert_eq!(
+        machine.ok("auth.twofactor.renew_secret", json!([])),
+        json!(true)
+    );
+    assert_ne!(machine.config()["secret"], old_secret);
+    assert!(!machine.verify(json!(old)));
+    let new = machine.code();
+    assert!(machine.verify(json!(new)));
+}
+
+/// A changed interval must neither lock out until 2083 nor make a used code good again.
+#[test]
+fn interval_30_60_30_neither_locks_out_nor_reopens_a_code() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    let first = machine.code();
+    assert!(machine.verify(json!(first)));
+    machine.update(json!({ "interval": 60 }));
+    machine.now += 60;
+    let code = machine.code();
+    assert!(machine.verify(json!(code)), "60 s: not locked out");
+    machine.update(json!({ "interval": 30 }));
+    for used in [first, code] {
+        assert!(!machine.verify(json!(used)), "not again");
+    }
+    machine.now += 60;
+    let code = machine.code();
+    assert!(machine.verify(json!(code)), "30 s: not locked out");
+}
+
+#[test]
+fn the_provisioning_uri_names_the_machine_and_needs_a_secret() {
+    let mut machine = Machine::new();
+    let reason = machine.refusal("auth.twofactor.provisioning_uri", json!([]));
+    assert!(
+        reason.contains("There is no secret yet") && reason.contains("midclt call"),
+        "{reason}"
+    );
+    let row = machine.update(json!({ "enabled": true, "otp_digits": 8, "interval": 60 }));
+    let secret = row["secret"].as_str().unwrap();
+    let uri = machine.ok("auth.twofactor.provisioning_uri", json!([]));
+    let uri = uri.as_str().unwrap();
+    assert!(
+        uri.starts_with("otpauth://totp/middlewared:") && uri.contains("%40Linux?"),
+        "{uri}"
+    );
+    let tail = format!("?secret={secret}&issuer=middlewared&digits=8&period=60");
+    assert!(uri.ends_with(&tail), "{uri}");
+}
+
+#[test]
+fn events_follow_the_change_and_hold_no_secret() {
+    let mut machine = Machine::new();
+    let id = machine.ok("core.subscribe", json!(["auth.twofactor.config"]));
+    machine.update(json!({ "enabled": true }));
+    machine.ok("auth.twofactor.renew_secret", json!([]));
+    let events = std::mem::take(&mut machine.events);
+    assert_eq!(events.len(), 2);
+    for event in &events {
+        assert!(machine.session.wants(event));
+        let text = serde_json::to_string(event).unwrap();
+        let prefix = r#"{"msg":"changed","collection":"auth.twofactor.config","fields":{"id":1,"#;
+        assert!(
+            text.starts_with(prefix) && !text.contains("secret"),
+            "{text}"
+        );
+    }
+    machine.ok("core.unsubscribe", json!([id]));
+    assert!(!machine.session.wants(&events[0]));
+    machine.ok("core.subscribe", json!(["*"]));
+    assert!(machine.session.wants(&events[0]));
+    assert!(
+        machine
+            .refusal("core.subscribe", json!(["auth.nothing"]))
+            .contains("core.get_jobs")
+    );
+}
+
+#[test]
+fn without_the_master_key_reading_is_an_error_and_unlocking_works() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    let code = machine.code();
+    std::fs::remove_file(machine.dir.path().join("state/middlewared.key")).unwrap();
+    let mut machine = machine.restarted();
+    for (name, params) in [
+        ("auth.twofactor.config", json!([])),
+        ("auth.twofactor.provisioning_uri", json!([])),
+        ("auth.twofactor.verify", json!([code])),
+        ("auth.twofactor.renew_secret", json!([])),
+    ] {
+        let reason = machine.refusal(name, params);
+        assert!(
+            reason.starts_with("[ENOKEY]") && reason.contains("middlewared.key"),
+            "{reason}"
+        );
+    }
+    let row = machine.update(json!({ "enabled": false }));
+    assert_eq!(row["enabled"], false);
+    assert!(
+        row.get("secret").is_none(),
+        "null would say that there is none"
+    );
+    let reason = machine.refusal("auth.twofactor.update", json!([{ "enabled": true }]));
+    assert!(
+        reason.starts_with("[ENOKEY]"),
+        "no second secret is minted: {reason}"
+    );
+    assert_eq!(machine.ok("auth.two_factor_auth", json!([])), json!(false));
+}
+
+#[test]
+fn what_the_originals_clients_ask_first_is_answered() {
+    let mut machine = Machine::new();
+    let asked = json!([{ "legacy_jobs": false, "py_exceptions": false, "new_in_27": 1 }]);
+    let answer = json!({ "legacy_jobs": false, "private_methods": false, "py_exceptions": false });
+    assert_eq!(machine.ok("core.set_options", asked), answer);
+    assert!(
+        machine
+            .call("core.set_options", json!([{ "legacy_jobs": 1 }]))
+            .is_err()
+    );
+    assert!(
+        machine
+            .ok("core.subscribe", json!(["core.get_jobs"]))
+            .is_string()
+    );
+    assert_eq!(
+        machine.ok("core.unsubscribe", json!(["unknown"])),
+        Value::Null
+    );
+    assert_eq!(
+        machine.ok("core.get_jobs", json!([[["id", "=", 1]], { "get": true }])),
+        json!([])
+    );
+    assert_eq!(machine.ok("core.ping", json!([])), json!("pong"));
+    let services = machine.ok("core.get_services", json!(["WS"]));
+    assert_eq!(
+        services["auth.twofactor"],
+        json!({ "config": {}, "type": "config" })
+    );
+    assert_eq!(services["core"]["type"], "service");
+}
+
+#[test]
+fn a_connection_has_few_subscriptions_and_a_request_has_none() {
+    let mut machine = Machine::new();
+    for _ in 0..32 {
+        machine.ok("core.subscribe", json!(["*"]));
+    }
+    assert!(
+        machine
+            .refusal("core.subscribe", json!(["*"]))
+            .starts_with("[EBUSY]")
+    );
+    machine.session = Session::without_events();
+    assert!(
+        machine
+            .refusal("core.subscribe", json!(["*"]))
+            .contains("WebSocket")
+    );
+}
+
+#[test]
+fn every_method_is_documented_and_found() {
+    for method in methods() {
+        assert_eq!(find(method.name).unwrap().name, method.name);
+    }
+    assert!(find("auth.twofactor").is_none() && find("").is_none());
+    let described = Machine::new().ok("core.get_methods", json!([]));
+    assert_eq!(described.as_object().unwrap().len(), methods().count());
+    for (name, method) in described.as_object().unwrap() {
+        assert!(
+            !method["cli_description"].as_str().unwrap().is_empty(),
+            "{name}"
+        );
+    }
+    let of_one = Machine::new().ok("core.get_methods", json!(["auth.twofactor", "CLI"]));
+    assert_eq!(of_one.as_object().unwrap().len(), 5);
+}
+
+#[test]
+fn the_contract_says_which_methods_take_one_object() {
+    let contract = contract();
+    let update = contract["methods"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|method| method["name"] == "auth.twofactor.update")
+        .unwrap();
+    let param = &update["params"][0];
+    assert_eq!(param["schema"]["type"], "object");
+    assert_eq!(param["schema"]["properties"]["window"]["maximum"], 10);
+    assert_eq!(
+        param["schema"]["properties"]["services"]["properties"]["ssh"]["type"],
+        "boolean"
+    );
+    assert_eq!(update["offline"], true);
+}
