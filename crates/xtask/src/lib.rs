@@ -10,6 +10,8 @@
 )]
 
 mod bench;
+mod contract;
+mod golden;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -36,6 +38,7 @@ fn run(task: Task) -> Result<()> {
             println!("{}", code.current());
             Ok(())
         }
+        Task::Contract(golden) => contract::run(root()?, golden.mode()),
         Task::Tidy => tidy::run(root()?),
         Task::Bench(options) => bench::run(&options),
         Task::LineServer { socket } => bench::line_server(&socket),
@@ -54,6 +57,8 @@ struct Arguments {
 enum Task {
     /// Print the current code of a base32 secret.
     Code(Code),
+    /// Write the API's contract, `docs/api.json`.
+    Contract(Golden),
     /// Check the house rules that a program can check.
     Tidy,
     /// Measure the figures we promise, beside their peers, in one run.
@@ -64,6 +69,23 @@ enum Task {
         /// Where to listen.
         socket: PathBuf,
     },
+}
+
+#[derive(Debug, clap::Args)]
+struct Golden {
+    /// Compare with the committed files instead of writing them.
+    #[arg(long)]
+    check: bool,
+}
+
+impl Golden {
+    fn mode(&self) -> golden::Mode {
+        if self.check {
+            golden::Mode::Check
+        } else {
+            golden::Mode::Write
+        }
+    }
 }
 
 #[derive(Debug, clap::Args)]
