@@ -2,6 +2,7 @@
 
 mod layers;
 mod lexer;
+mod manifests;
 mod rules;
 
 use std::fs;
@@ -53,6 +54,7 @@ impl Source {
 pub(crate) fn run(root: &Path) -> Result<()> {
     let sources = sources(root)?;
     let mut findings = rules::check(&sources);
+    findings.extend(manifests::check(root)?);
     findings.extend(layers::check(root)?);
     for finding in &findings {
         println!("{}: {}", finding.place, finding.message);
@@ -67,7 +69,7 @@ pub(crate) fn run(root: &Path) -> Result<()> {
 fn sources(root: &Path) -> Result<Vec<Source>> {
     let mut files = Vec::new();
     for directory in DIRECTORIES {
-        collect(&root.join(directory), &mut files)?;
+        collect(&root.join(directory), "rs", &mut files)?;
     }
     files.sort();
     let read = |file: &PathBuf| {
@@ -79,15 +81,16 @@ fn sources(root: &Path) -> Result<Vec<Source>> {
     files.iter().map(read).collect()
 }
 
-fn collect(directory: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Finds the files with this extension, build directories aside.
+fn collect(directory: &Path, extension: &str, files: &mut Vec<PathBuf>) -> Result<()> {
     let entries =
         fs::read_dir(directory).with_context(|| format!("cannot list {}", directory.display()))?;
     for entry in entries {
         let path = entry?.path();
         let is_build_directory = path.file_name().is_some_and(|name| name == "target");
         if path.is_dir() && !is_build_directory {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            collect(&path, extension, files)?;
+        } else if path.extension().is_some_and(|found| found == extension) {
             files.push(path);
         }
     }
