@@ -1,2 +1,54 @@
 //! Listens: the daemon that owns the second factor of a machine.
+//!
+//! It knows sockets, connections, limits, one writer thread, and how to start and stop; it knows no
+//! method names. A call goes from [`listener`](self) through `connection` to the method table of the
+//! `api` crate, and its answer back.
 #![forbid(unsafe_code)]
+
+mod config;
+mod connections;
+mod http;
+mod listener;
+mod logging;
+mod peer;
+mod rpc;
+mod server;
+mod service;
+mod socket;
+mod websocket;
+mod writer;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Parser;
+
+use config::{Config, Flags};
+
+/// The command line, for the man page.
+#[must_use]
+pub fn command() -> clap::Command {
+    <Flags as clap::CommandFactory>::command()
+}
+
+/// Runs the daemon until it is told to stop.
+#[must_use]
+pub fn main() -> ExitCode {
+    match run(&Flags::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Before logging is set up, or for whoever started it by hand.
+            let _ = writeln!(io::stderr(), "middlewared: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(flags: &Flags) -> anyhow::Result<()> {
+    let config = Config::load(flags)?;
+    if flags.check_config {
+        return write!(io::stdout(), "{config}").context("standard output");
+    }
+    server::run(flags, &config)
+}

@@ -1,4 +1,8 @@
 //! Listens: the daemon that owns the second factor of a machine.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    middlewared::main()
+}

@@ -64,6 +64,12 @@ impl CallError {
         Self::refused(Errno::EIO, message)
     }
 
+    /// A call that was undone with the whole batch that it was in.
+    #[must_use]
+    pub fn undone(error: &StoreError) -> Self {
+        Self::refused(errno_of(error), error.to_string())
+    }
+
     /// The error object of the reply.
     #[must_use]
     pub fn to_object(&self) -> ErrorObjectOwned {
@@ -83,12 +89,18 @@ impl CallError {
         match self {
             Self::Invalid(_) => Errno::EINVAL,
             Self::Refused { errno, .. } => *errno,
-            Self::Store(StoreError::DiskFull) => Errno::ENOSPC,
-            Self::Store(StoreError::Busy) => Errno::EBUSY,
-            Self::Store(StoreError::ReadOnly) => Errno::EROFS,
-            Self::Store(StoreError::NoKey { .. }) => Errno::ENOKEY,
-            Self::Store(_) => Errno::EIO,
+            Self::Store(error) => errno_of(error),
         }
+    }
+}
+
+const fn errno_of(error: &StoreError) -> Errno {
+    match error {
+        StoreError::DiskFull => Errno::ENOSPC,
+        StoreError::Busy => Errno::EBUSY,
+        StoreError::ReadOnly => Errno::EROFS,
+        StoreError::NoKey { .. } => Errno::ENOKEY,
+        StoreError::Damaged { .. } | StoreError::NoRandomness | StoreError::Sqlite(_) => Errno::EIO,
     }
 }
 

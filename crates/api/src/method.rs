@@ -62,11 +62,13 @@ pub(crate) struct Writing<'a, 'tx> {
     peer: Peer,
     method: &'static str,
     events: Vec<Event>,
+    outcome: Option<&'static str>,
 }
 
 impl Writing<'_, '_> {
     /// Writes down who did this, and what came of it, in the same transaction.
-    pub(crate) fn audit(&mut self, outcome: &str) -> Result<(), CallError> {
+    pub(crate) fn audit(&mut self, outcome: &'static str) -> Result<(), CallError> {
+        self.outcome = Some(outcome);
         let entry = AuditEntry {
             peer: self.peer,
             method: self.method,
@@ -88,6 +90,8 @@ pub struct Done {
     pub result: Box<RawValue>,
     /// What subscribers are told.
     pub events: Vec<Event>,
+    /// What the audit says, if this was worth an entry; for the log.
+    pub outcome: Option<&'static str>,
 }
 
 /// A call whose params are valid.
@@ -132,11 +136,13 @@ impl WriteCall {
             peer,
             method: self.method,
             events: Vec::new(),
+            outcome: None,
         };
         let result = (self.run)(&mut write)?;
         Ok(Done {
             result,
             events: write.events,
+            outcome: write.outcome,
         })
     }
 }

@@ -1,5 +1,8 @@
 //! Every method in-process, on a real store, through the table and as JSON.
-#![expect(clippy::needless_pass_by_value, reason = "json!(…) reads best as an argument")]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "json!(…) reads best as an argument"
+)]
 
 use serde_json::{Value, json};
 use store::{Peer, Ran, Reader, Reserve, Store, Writer};

@@ -1,0 +1,119 @@
+//! The log: the journal where there is one, else standard error. Never holds params, frames, secrets
+//! or codes.
+
+use std::env;
+use std::fmt;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::panic;
+use std::str::FromStr;
+
+use anyhow::Context;
+use serde::Deserialize;
+use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::reload::{self, Handle};
+use tracing_subscriber::{Registry, fmt as to_text, registry};
+
+/// How much is logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Level(LevelFilter);
+
+impl Default for Level {
+    fn default() -> Self {
+        Self(LevelFilter::INFO)
+    }
+}
+
+impl FromStr for Level {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "error" | "warn" | "info" | "debug" | "trace" => name
+                .parse()
+                .map(Self)
+                .map_err(|_| format!("{name} is no log level")),
+            _ => Err(format!(
+                "{name:?} is not one of error, warn, info, debug, trace"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for Level {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        name.parse()
+    }
+}
+
+impl fmt::Display for Level {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// Changes the level of a running log.
+pub(crate) struct Log(Handle<LevelFilter, Registry>);
+
+impl Log {
+    /// Starts the log.
+    ///
+    /// # Errors
+    /// There is one already.
+    pub(crate) fn start(level: Level) -> anyhow::Result<Self> {
+        let (filter, handle) = reload::Layer::new(level.0);
+        let log = registry().with(filter).with(writer());
+        tracing::subscriber::set_global_default(log).context("the log cannot be started")?;
+        panic::set_hook(Box::new(|panic| {
+            // The payload may hold anything, so only the place is told.
+            let place = panic
+                .location()
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            tracing::error!(
+                place,
+                "a bug: the call was given up and what it wrote undone"
+            );
+        }));
+        Ok(Self(handle))
+    }
+
+    /// Changes how much is logged.
+    pub(crate) fn set_level(&self, level: Level) {
+        if self.0.modify(|filter| *filter = level.0).is_err() {
+            tracing::warn!("the log level cannot be changed");
+        }
+    }
+}
+
+type BoxedWriter<S> = Box<dyn Layer<S> + Send + Sync>;
+
+fn writer<S>() -> BoxedWriter<S>
+where
+    S: tracing::Subscriber + for<'a> registry::LookupSpan<'a>,
+{
+    if stderr_is_the_journal()
+        && let Ok(journal) = tracing_journald::layer()
+    {
+        return Box::new(journal.with_field_prefix(Some("MIDDLEWARED".to_owned())));
+    }
+    Box::new(
+        to_text::layer()
+            .with_writer(std::io::stderr)
+            .with_target(false)
+            .with_ansi(false),
+    )
+}
+
+/// systemd.exec(5), `$JOURNAL_STREAM`: device and inode of the journal's end, to be compared, since
+/// the variable is inherited also by those whose standard error is elsewhere.
+fn stderr_is_the_journal() -> bool {
+    let Some(stderr) = fs::metadata("/proc/self/fd/2").ok() else {
+        return false;
+    };
+    env::var("JOURNAL_STREAM").is_ok_and(|is| is == format!("{}:{}", stderr.dev(), stderr.ino()))
+}

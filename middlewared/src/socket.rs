@@ -1,0 +1,148 @@
+//! The listening socket: passed by systemd, or made here, never taken from another process.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail, ensure};
+use listenfd::ListenFd;
+use nix::errno::Errno;
+use nix::sys::socket::{
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, socket, sockopt,
+};
+use nix::sys::stat::{Mode, umask};
+
+use crate::peer::Admission;
+
+/// A socket to listen on.
+pub(crate) struct Socket {
+    pub(crate) listener: UnixListener,
+    pub(crate) admission: Admission,
+    /// Removed when dropped, if this process made it.
+    _made: Option<Made>,
+}
+
+struct Made {
+    path: PathBuf,
+    /// Held for its flock(2): only one of us is looking at the path at a time.
+    _lock: File,
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Nothing depends on it: a stale socket is replaced at the next start.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+impl Socket {
+    /// Takes the socket that systemd passed (`sd_listen_fds(3)`), else makes one at `path`.
+    ///
+    /// # Errors
+    /// The path is served by another process, or in a place where others could replace it.
+    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
+        let passed = ListenFd::from_env()
+            .take_unix_listener(0)
+            .context("the passed socket")?;
+        if let Some(listener) = passed {
+            return Ok(Self {
+                listener,
+                admission: Admission::root_only(),
+                _made: None,
+            });
+        }
+        let (listener, made) = make(path).with_context(|| path.display().to_string())?;
+        Ok(Self {
+            listener,
+            admission: Admission::root_and_self(),
+            _made: Some(made),
+        })
+    }
+}
+
+fn make(path: &Path) -> anyhow::Result<(UnixListener, Made)> {
+    let dir = path
+        .parent()
+        .filter(|dir| dir.is_absolute())
+        .context("give an absolute path")?;
+    match DirBuilder::new().mode(0o755).create(dir) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+            return Err(error).context("its directory cannot be made");
+        }
+        _ => {}
+    }
+    check_directory(dir)?;
+    let lock = lock(path)?;
+    remove_stale(path)?;
+    // Never open and then closed: the socket is born with mode 0600. No other thread runs yet.
+    let before = umask(Mode::from_bits_truncate(0o177));
+    let bound = UnixListener::bind(path);
+    umask(before);
+    Ok((
+        bound?,
+        Made {
+            path: path.to_owned(),
+            _lock: lock,
+        },
+    ))
+}
+
+/// Whoever can write to the directory can put another socket in place of ours.
+fn check_directory(dir: &Path) -> anyhow::Result<()> {
+    let found = fs::symlink_metadata(dir)?;
+    ensure!(found.is_dir(), "{} is not a directory", dir.display());
+    let us = nix::unistd::geteuid().as_raw();
+    ensure!(
+        [0, us].contains(&found.uid()) && found.mode() & 0o022 == 0,
+        "others can write to {}; use a directory that only root can write to",
+        dir.display()
+    );
+    Ok(())
+}
+
+fn lock(path: &Path) -> anyhow::Result<File> {
+    let lock = path.with_extension("lock");
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    let file = options
+        .open(&lock)
+        .with_context(|| lock.display().to_string())?;
+    file.try_lock()
+        .context("another middlewared is serving it")?;
+    Ok(file)
+}
+
+/// Removes a socket that nobody serves any more, and nothing else.
+fn remove_stale(path: &Path) -> anyhow::Result<()> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        found => ensure!(
+            found?.file_type().is_socket(),
+            "something else than a socket is there"
+        ),
+    }
+    if let Some(server) = server_of(path)? {
+        bail!("another process (pid {server}) is serving it; stop that first");
+    }
+    Ok(fs::remove_file(path)?)
+}
+
+/// The process that serves a socket, if one does. Never waits, as a plain connect(2) would on a
+/// full backlog.
+fn server_of(path: &Path) -> anyhow::Result<Option<String>> {
+    let flags = SockFlag::SOCK_NONBLOCK | SockFlag::SOCK_CLOEXEC;
+    let probe = socket(AddressFamily::Unix, SockType::Stream, flags, None)?;
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&probe);
+    match connect(fd, &UnixAddr::new(path)?) {
+        Err(Errno::ECONNREFUSED | Errno::ENOENT) => Ok(None),
+        Err(Errno::EAGAIN) => Ok(Some("unknown".to_owned())),
+        Err(error) => Err(error.into()),
+        Ok(()) => Ok(Some(
+            getsockopt(&probe, sockopt::PeerCredentials)?
+                .pid()
+                .to_string(),
+        )),
+    }
+}
