@@ -1,0 +1,1 @@
+//! Every method, by `midclt` and by raw socket.

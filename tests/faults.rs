@@ -1,0 +1,1 @@
+//! Full disks, damaged and missing files: the answer is durable or an error.

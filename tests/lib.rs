@@ -1,2 +1,0 @@
-//! The product from outside, by topic.
-#![forbid(unsafe_code)]

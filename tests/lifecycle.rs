@@ -1,0 +1,1 @@
+//! Starting, stopping, configuring; a second daemon; signals; passed sockets.

@@ -1,0 +1,1 @@
+//! Sizes, numbers and slow clients: one hostile client never delays another.

@@ -1,0 +1,19 @@
+//! The product from outside, by topic: the built binaries, real sockets, real clients.
+//!
+//! Tests that need root, Debian's or PyPI's packages are behind the feature `system`, which `./check`
+//! turns on; plain `cargo test` needs neither.
+#![forbid(unsafe_code)]
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod api;
+mod codes;
+mod crash;
+mod faults;
+mod interop;
+mod lifecycle;
+mod limits;
+mod newcomer;
+mod peers;
+mod qr;
+mod wire;
+mod words;

@@ -1,0 +1,1 @@
+//! The QR code on the terminal, read back by a real reader.

@@ -1,0 +1,1 @@
+//! What an administrator types, as the shell really passes it.
