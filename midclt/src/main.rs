@@ -1,4 +1,8 @@
 //! Speaks to people: the client of middlewared.
 #![forbid(unsafe_code)]
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    midclt::run(std::env::args_os())
+}

@@ -1,0 +1,53 @@
+//! `midclt call`: words to params, one frame out, the result to text.
+
+use client::{CallError, Client, Deadline, Error};
+
+use crate::cli::{CallArgs, Connection};
+use crate::contract::{Contract, example};
+use crate::failure::{Failure, Request};
+use crate::{output, result, words};
+
+/// Calls one method.
+pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure> {
+    let limit = connection.call_limit(args.timeout);
+    let params = words::read(&args.method, args.words)?;
+    if let (Some(understood), false) = (&params.understood, connection.quiet) {
+        output::note(understood);
+    }
+    let deadline = Deadline::after(limit);
+    let answer = Client::connect(&connection.socket, deadline)
+        .and_then(|mut client| client.call(&args.method, &params.values));
+    let raw = answer.map_err(|error| {
+        let command = format!("call {}", args.method);
+        let request = Request {
+            command: &command,
+            socket: &connection.socket,
+            seconds: limit.as_secs(),
+            quiet: connection.quiet,
+        };
+        let mut failure = request.failed(&error);
+        if !connection.quiet {
+            failure
+                .lines
+                .extend(object_hint(&args.method, &params, &error));
+        }
+        failure
+    })?;
+    output::line(&result::to_line(&raw))
+}
+
+/// How to write an object, where text was sent to a method that takes one and refused it.
+fn object_hint(method: &str, params: &words::Params, error: &Error) -> Option<String> {
+    let Error::Call(error) = error else {
+        return None;
+    };
+    let refused = error.code == CallError::INVALID_PARAMS;
+    if !refused || !params.values.iter().any(serde_json::Value::is_string) {
+        return None;
+    }
+    let known = Contract::built_in().method(method)?;
+    let object = example(known.only_object()?, &[]);
+    Some(format!(
+        "midclt: {method} takes one object: midclt call {method} '{object}'"
+    ))
+}

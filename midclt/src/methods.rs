@@ -1,0 +1,110 @@
+//! `midclt methods`: what the running daemon can do.
+
+use client::{Client, Deadline};
+use serde_json::{Map, Value};
+
+use crate::cli::{Connection, MethodsArgs};
+use crate::failure::{Failure, Request};
+use crate::output;
+use crate::terminal::Screen;
+
+/// Lists the methods whose names start with the prefix.
+pub(crate) fn run(connection: &Connection, args: &MethodsArgs) -> Result<(), Failure> {
+    let limit = connection.call_limit(None);
+    let request = Request {
+        command: "methods",
+        socket: &connection.socket,
+        seconds: limit.as_secs(),
+        quiet: connection.quiet,
+    };
+    let answer = Client::connect(&connection.socket, Deadline::after(limit))
+        .and_then(|mut client| client.call("core.get_methods", &[0; 0]))
+        .map_err(|error| request.failed(&error))?;
+    let Ok(methods) = serde_json::from_str::<Map<String, Value>>(answer.get()) else {
+        return Err(Failure::told(
+            "midclt: the daemon's list of methods cannot be read",
+        ));
+    };
+    let columns = match Screen::of_stdout() {
+        Screen::Terminal { size, .. } => Some(size.columns),
+        Screen::Elsewhere => None,
+    };
+    let lines = list(&methods, &args.prefix, columns);
+    if lines.is_empty() {
+        return Err(Failure::told(format!(
+            "midclt: no method starts with {:?}",
+            args.prefix
+        )));
+    }
+    output::text(&lines)
+}
+
+fn list(methods: &Map<String, Value>, prefix: &str, columns: Option<usize>) -> String {
+    let chosen: Vec<_> = methods
+        .iter()
+        .filter(|(name, _)| name.starts_with(prefix))
+        .collect();
+    let width = chosen
+        .iter()
+        .map(|(name, _)| name.chars().count())
+        .max()
+        .unwrap_or(0);
+    let line = |(name, about): &(&String, &Value)| {
+        let line = format!("{name:width$}  {}", summary(about));
+        shorten(line.trim_end(), columns) + "\n"
+    };
+    chosen.iter().map(line).collect()
+}
+
+/// The first sentence about a method.
+fn summary(about: &Value) -> &str {
+    let text = |key| {
+        about
+            .get(key)
+            .and_then(Value::as_str)
+            .filter(|text| !text.is_empty())
+    };
+    let text = text("cli_description")
+        .or_else(|| text("description"))
+        .unwrap_or_default();
+    let line = text.lines().next().unwrap_or_default();
+    line.find(". ")
+        .map_or(line, |end| line.get(..=end).unwrap_or(line))
+}
+
+fn shorten(line: &str, columns: Option<usize>) -> String {
+    match columns {
+        Some(columns) if line.chars().count() > columns => {
+            let kept: String = line.chars().take(columns.saturating_sub(1)).collect();
+            kept + "…"
+        }
+        _ => line.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn lists() {
+        let methods = json!({
+            "auth.long_name": {"description": "First. Second.\n\nMore.", "cli_description": ""},
+            "core.ping": {"description": "x", "cli_description": "Answers."},
+            "core.odd": 7,
+        });
+        let check = |prefix: &str, columns: Option<usize>, expected: &str| {
+            let found = list(methods.as_object().unwrap(), prefix, columns);
+            assert_eq!(found, expected, "{prefix}");
+        };
+        check(
+            "",
+            None,
+            "auth.long_name  First.\ncore.ping       Answers.\ncore.odd\n",
+        );
+        check("core.p", None, "core.ping  Answers.\n");
+        check("core.p", Some(14), "core.ping  An…\n");
+        check("none", None, "");
+    }
+}
