@@ -2,7 +2,9 @@
 
 use std::ffi::OsString;
 use std::fs::{self, OpenOptions};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
@@ -12,6 +14,9 @@ use tempfile::TempDir;
 use crate::process::run_with_deadline;
 use crate::{Daemon, FakeClock, Namespace, binaries};
 
+/// Makes standard input the first passed socket, of the process that this shell becomes.
+const PASS_ON: &str = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID="$$"; exec "$@""#;
+
 /// Everything that a start needs, kept for the next start.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -20,6 +25,7 @@ pub(crate) struct Setup {
     pub(crate) state_dir: PathBuf,
     pub(crate) clock: Option<FakeClock>,
     pub(crate) namespace: Option<Namespace>,
+    passed: Option<UnixListener>,
     program: PathBuf,
     uid: Option<u32>,
     arguments: Vec<OsString>,
@@ -44,6 +50,7 @@ impl Builder {
             state_dir: dir.path().join("state"),
             clock: None,
             namespace: None,
+            passed: None,
             program: binaries::middlewared(),
             uid: None,
             arguments: Vec::new(),
@@ -91,6 +98,14 @@ impl Builder {
     #[must_use]
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
         self.setup.socket = path.into();
+        self
+    }
+
+    /// Binds the socket here, and passes it to the daemon as systemd does; see `sd_listen_fds(3)`.
+    #[must_use]
+    pub fn pass_socket(mut self) -> Self {
+        let listener = UnixListener::bind(&self.setup.socket).expect("bind the passed socket");
+        self.setup.passed = Some(listener);
         self
     }
 
@@ -163,16 +178,27 @@ impl Setup {
             .expect("open the log");
         let mut command = self.command();
         command
-            .stdin(Stdio::null())
+            .stdin(self.stdin())
             .stdout(log.try_clone().expect("share the log"))
             .stderr(log);
         command.spawn().expect("start middlewared")
     }
 
-    /// `[nsenter …] [setpriv …] middlewared --socket … --state-dir … ARGS`. Each wrapper
-    /// ends in an exec, so the child's pid is the daemon's.
+    /// Nothing, or the socket that is passed on as descriptor 3.
+    fn stdin(&self) -> Stdio {
+        match &self.passed {
+            None => Stdio::null(),
+            Some(listener) => OwnedFd::from(listener.try_clone().expect("share the socket")).into(),
+        }
+    }
+
+    /// `[nsenter …] [sh -c PASS_ON] [setpriv …] middlewared --socket … --state-dir … ARGS`. Each
+    /// wrapper ends in an exec, so the child's pid is the daemon's.
     fn command(&self) -> Command {
         let mut words: Vec<OsString> = Vec::new();
+        if self.passed.is_some() {
+            words.extend(["sh", "-c", PASS_ON, "sh"].map(OsString::from));
+        }
         if let Some(uid) = self.uid {
             words.push("setpriv".into());
             words.push(format!("--reuid={uid}").into());

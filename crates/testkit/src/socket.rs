@@ -39,7 +39,14 @@ impl Socket {
     /// # Errors
     /// The connection's or the upgrade's error as text.
     pub fn try_connect(path: &Path) -> Result<Self, String> {
-        let stream = UnixStream::connect(path).map_err(|error| error.to_string())?;
+        Self::over(UnixStream::connect(path).map_err(|error| error.to_string())?)
+    }
+
+    /// Upgrades a connection that somebody else has made, or says why not.
+    ///
+    /// # Errors
+    /// The upgrade's error as text.
+    pub fn over(stream: UnixStream) -> Result<Self, String> {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         let (websocket, _response) = tungstenite::client("ws://localhost/api/current", stream)

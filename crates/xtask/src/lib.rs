@@ -10,8 +10,10 @@
 )]
 
 mod bench;
+mod completions;
 mod contract;
 mod golden;
+mod man;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ fn run(task: Task) -> Result<()> {
             Ok(())
         }
         Task::Contract(golden) => contract::run(root()?, golden.mode()),
+        Task::Man(golden) => man::run(root()?, golden.mode()),
+        Task::Completions { directory } => completions::run(&directory),
         Task::Tidy => tidy::run(root()?),
         Task::Bench(options) => bench::run(&options),
         Task::LineServer { socket } => bench::line_server(&socket),
@@ -59,6 +63,13 @@ enum Task {
     Code(Code),
     /// Write the API's contract, `docs/api.json`.
     Contract(Golden),
+    /// Write the manual pages, `docs/man/`.
+    Man(Golden),
+    /// Write midclt's completion for bash, zsh and fish.
+    Completions {
+        /// Where to write.
+        directory: PathBuf,
+    },
     /// Check the house rules that a program can check.
     Tidy,
     /// Measure the figures we promise, beside their peers, in one run.
