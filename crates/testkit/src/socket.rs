@@ -67,9 +67,14 @@ impl Socket {
 
     /// The next text message, parsed.
     pub fn recv(&mut self) -> Value {
+        serde_json::from_str(&self.recv_text()).expect("a JSON message")
+    }
+
+    /// The next text message, to the letter.
+    pub fn recv_text(&mut self) -> String {
         match self.recv_message() {
-            Ok(Message::Text(text)) => serde_json::from_str(&text).expect("a JSON message"),
-            other => panic!("waited for a JSON message, got {other:?}"),
+            Ok(Message::Text(text)) => text.as_str().to_owned(),
+            other => panic!("waited for a text message, got {other:?}"),
         }
     }
 
