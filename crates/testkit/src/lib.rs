@@ -39,3 +39,4 @@ pub use process::{run_with_deadline, run_with_input};
 pub use raw::exchange;
 pub use socket::Socket;
 pub use totp::{Algorithm, totp};
+pub use tungstenite;
