@@ -15,5 +15,6 @@ mod limits;
 mod newcomer;
 mod peers;
 mod qr;
+mod support;
 mod wire;
 mod words;
