@@ -3,7 +3,12 @@
 //! Tests that need root, Debian's or PyPI's packages are behind the feature `system`, which `./check`
 //! turns on; plain `cargo test` needs neither.
 #![forbid(unsafe_code)]
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod api;
 mod codes;

@@ -1,1 +1,0 @@
-//! What an administrator types, as the shell really passes it.
