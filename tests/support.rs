@@ -1,6 +1,11 @@
 //! What several topics need: the database from outside, codes in order, raw HTTP and frames.
 
+use std::io::Read;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::process::Output;
+#[cfg(feature = "system")]
+use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -59,6 +64,19 @@ pub(crate) fn reason(error: &Value) -> &str {
 /// The number of an error object, for programs.
 pub(crate) fn errno(error: &Value) -> i64 {
     error["data"]["error"].as_i64().unwrap_or_default()
+}
+
+/// What a program said on its standard error.
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// Everything that comes until the other side closes, as text.
+pub(crate) fn read_to_end(stream: &mut UnixStream) -> String {
+    let mut bytes = Vec::new();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let _ = stream.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Waits until something is so.
@@ -120,6 +138,79 @@ impl WriteLock {
 impl Drop for WriteLock {
     fn drop(&mut self) {
         let _ = self.0.execute_batch("ROLLBACK");
+    }
+}
+
+/// A connection of another process, perhaps another user's, whose bytes pass through that process:
+/// the daemon sees the credentials of whoever connected.
+#[cfg(feature = "system")]
+pub(crate) struct Relay {
+    process: Child,
+    ours: UnixStream,
+}
+
+#[cfg(feature = "system")]
+impl Relay {
+    /// Copies between its standard input, a socket, and the daemon's.
+    const COPY: &str = "\
+import os, select, socket, sys
+there = socket.socket(socket.AF_UNIX)
+there.connect(sys.argv[1])
+here = socket.socket(fileno=0)
+here.sendall(b'!')
+while True:
+    for one in select.select([here, there], [], [])[0]:
+        data = one.recv(65536)
+        (there if one is here else here).sendall(data)
+        if not data:
+            sys.exit()
+";
+
+    /// Connects as `uid`, or as ourselves.
+    pub(crate) fn connect(socket: &Path, uid: Option<u32>) -> Self {
+        let (mut ours, theirs) = UnixStream::pair().unwrap();
+        let mut command = match uid {
+            None => Command::new("/usr/bin/python3"),
+            Some(uid) => {
+                let mut command = Command::new("setpriv");
+                command
+                    .arg(format!("--reuid={uid}"))
+                    .arg(format!("--regid={uid}"));
+                command.args(["--clear-groups", "--", "/usr/bin/python3"]);
+                command
+            }
+        };
+        command.args(["-c", Self::COPY]).arg(socket);
+        command.stdin(std::os::fd::OwnedFd::from(theirs));
+        let process = command.spawn().expect("run python3");
+        ours.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut connected = [0];
+        ours.read_exact(&mut connected)
+            .expect("the relay has connected");
+        Self { process, ours }
+    }
+
+    /// The stream to the daemon.
+    pub(crate) fn stream(&self) -> UnixStream {
+        self.ours.try_clone().unwrap()
+    }
+
+    /// A WebSocket to the daemon.
+    pub(crate) fn upgrade(&self) -> Socket {
+        Socket::over(self.stream()).expect("the upgrade succeeds for everybody")
+    }
+
+    /// The process that the daemon sees.
+    pub(crate) fn pid(&self) -> u32 {
+        self.process.id()
+    }
+}
+
+#[cfg(feature = "system")]
+impl Drop for Relay {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 
