@@ -19,6 +19,8 @@ mod lifecycle;
 mod limits;
 mod newcomer;
 mod peers;
+#[cfg(feature = "system")]
+mod python;
 mod qr;
 mod support;
 mod wire;
