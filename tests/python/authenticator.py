@@ -13,10 +13,10 @@ for line in sys.stdin:
     asked = json.loads(line)
     if "uri" in asked:
         totp = pyotp.parse_uri(asked["uri"])
+        interval, otp = totp.interval, totp
     else:
-        totp = pyotp.TOTP(
-            asked["secret"], digits=asked["digits"], interval=asked["interval"]
-        )
-    # TOTP.at() goes through a datetime, which ends in the year 9999; the counter does not.
-    codes = [totp.generate_otp(time // totp.interval) for time in asked["times"]]
+        # pyotp's TOTP ends at steps of 120 s and at the year 9999; its HOTP has neither limit.
+        interval = asked["interval"]
+        otp = pyotp.HOTP(asked["secret"], digits=asked["digits"])
+    codes = [otp.generate_otp(time // interval) for time in asked["times"]]
     print(json.dumps(codes), flush=True)

@@ -1,0 +1,157 @@
+//! A terminal, and what it shows.
+
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use testkit::{Daemon, binaries};
+
+use crate::python::output_of;
+
+/// Long enough for a loaded machine.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What kind of terminal.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Terminal {
+    pub(super) columns: u16,
+    pub(super) rows: u16,
+    pub(super) locale: &'static str,
+    pub(super) term: &'static str,
+}
+
+/// One place of a screen. No colour: the terminal's own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Cell {
+    pub(super) glyph: char,
+    pub(super) ink: Option<u8>,
+    pub(super) paper: Option<u8>,
+}
+
+/// What a terminal shows at one moment.
+pub(super) struct Screen {
+    pub(super) rows: Vec<Vec<Cell>>,
+}
+
+impl Screen {
+    /// Clears a terminal, runs `midclt WORDS` in it, and looks when the shell asks again.
+    pub(super) fn of(terminal: Terminal, daemon: &Daemon, words: &str) -> Self {
+        let tmux = Tmux::start(terminal, daemon.dir());
+        let midclt = binaries::midclt();
+        let line = format!(
+            "clear; TERM={} {} -u {} {words}",
+            terminal.term,
+            midclt.display(),
+            daemon.socket().display()
+        );
+        tmux.run(&["send-keys", "-l", &line]);
+        tmux.run(&["send-keys", "Enter"]);
+        Self::parse(&tmux.when_it_asks_again())
+    }
+
+    /// Text with SGR sequences (ECMA-48 8.3.117), the only ones in it.
+    pub(super) fn parse(text: &str) -> Self {
+        let (mut ink, mut paper) = (None, None);
+        let mut rows = vec![Vec::new()];
+        let mut rest = text.chars();
+        while let Some(glyph) = rest.next() {
+            match glyph {
+                '\x1b' => {
+                    let sequence: String = rest.by_ref().take_while(|c| *c != 'm').collect();
+                    set_colours(&sequence, &mut ink, &mut paper);
+                }
+                '\n' => rows.push(Vec::new()),
+                glyph => rows.last_mut().unwrap().push(Cell { glyph, ink, paper }),
+            }
+        }
+        Self { rows }
+    }
+
+    /// The text alone.
+    pub(super) fn text(&self) -> String {
+        let line = |row: &Vec<Cell>| row.iter().map(|cell| cell.glyph).collect::<String>();
+        let lines: Vec<String> = self.rows.iter().map(line).collect();
+        lines
+            .iter()
+            .map(|line| line.trim_end())
+            .collect::<Vec<_>>()
+            .join("\n")
+    }
+}
+
+fn set_colours(sequence: &str, ink: &mut Option<u8>, paper: &mut Option<u8>) {
+    let codes = sequence.strip_prefix('[').expect("an SGR sequence");
+    for code in codes.split(';').map(|code| code.parse().unwrap_or(0)) {
+        match code {
+            0 => (*ink, *paper) = (None, None),
+            1 | 22 => {}
+            30..=37 => *ink = Some(code - 30),
+            39 => *ink = None,
+            40..=47 => *paper = Some(code - 40),
+            49 => *paper = None,
+            90..=97 => *ink = Some(code - 90),
+            100..=107 => *paper = Some(code - 100),
+            _ => panic!("an SGR code that midclt does not use: {code}"),
+        }
+    }
+}
+
+/// A tmux server of its own, with one window. It ends with this value.
+struct Tmux {
+    socket: String,
+}
+
+impl Tmux {
+    fn start(terminal: Terminal, dir: &Path) -> Self {
+        let config = dir.join("tmux.conf");
+        std::fs::write(
+            &config,
+            "set -g status off\nset -g default-terminal xterm\n",
+        )
+        .unwrap();
+        let tmux = Self {
+            socket: dir.join("tmux.sock").display().to_string(),
+        };
+        let (columns, rows) = (terminal.columns.to_string(), terminal.rows.to_string());
+        let shell = format!("env PS1='ready$ ' LC_ALL={} sh", terminal.locale);
+        let mut command = tmux.command();
+        command
+            .arg("-f")
+            .arg(config)
+            .args(["new-session", "-d", "-x", &columns, "-y", &rows]);
+        output_of(command.arg(shell));
+        tmux.when_it_asks_again();
+        tmux
+    }
+
+    /// The client must know UTF-8 to hand it out, whatever the shell inside knows.
+    fn command(&self) -> Command {
+        let mut command = Command::new("tmux");
+        command.args(["-u", "-S", &self.socket]).env_remove("TMUX");
+        command
+    }
+
+    fn run(&self, words: &[&str]) -> String {
+        output_of(self.command().args(words))
+    }
+
+    /// The screen with colours, once its last line is a new prompt.
+    fn when_it_asks_again(&self) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let text = self.run(&["capture-pane", "-p"]);
+            if text.trim_end().ends_with("ready$") {
+                return self.run(&["capture-pane", "-p", "-e", "-N"]);
+            }
+            assert!(Instant::now() < deadline, "no prompt:\n{text}");
+            thread::sleep(Duration::from_millis(30));
+        }
+    }
+}
+
+impl Drop for Tmux {
+    fn drop(&mut self) {
+        let _ = self.command().arg("kill-server").output();
+    }
+}
