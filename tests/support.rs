@@ -199,11 +199,6 @@ while True:
     pub(crate) fn upgrade(&self) -> Socket {
         Socket::over(self.stream()).expect("the upgrade succeeds for everybody")
     }
-
-    /// The process that the daemon sees.
-    pub(crate) fn pid(&self) -> u32 {
-        self.process.id()
-    }
 }
 
 #[cfg(feature = "system")]
