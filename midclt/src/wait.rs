@@ -37,10 +37,12 @@ pub(crate) fn until_ready(connection: &Connection, args: &WaitreadyArgs) -> Resu
             error,
             Error::PermissionDenied { .. } | Error::Refused(403) | Error::Call(_)
         );
+        if !hopeless {
+            sleep(pause);
+        }
         if hopeless || deadline.expired() {
             return Err(said("waitready", connection, limit, &error));
         }
-        sleep(pause);
         pause = (pause * 2).min(Duration::from_millis(250));
     }
 }

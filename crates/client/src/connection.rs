@@ -1,3 +1,5 @@
+//! The connection: WebSocket on the outside, JSON-RPC calls and events within.
+
 use std::collections::VecDeque;
 use std::fmt;
 use std::path::Path;

@@ -1,3 +1,5 @@
+//! One moment for everything that may wait.
+
 use std::time::{Duration, Instant};
 
 /// The moment by which everything must be done, or never.
