@@ -80,21 +80,30 @@ pub enum StateError {
         /// The database.
         path: PathBuf,
     },
-    /// Any other failure of the system.
-    #[error("{}: {source}", path.display())]
+    /// No permission to use or make something.
+    #[error("this process (uid {uid}) may not use {}; give uid {uid} its directory (mode 0700), or choose another --state-dir", path.display())]
+    NoPermission {
+        /// What it is.
+        path: PathBuf,
+        /// Who may not use it.
+        uid: u32,
+    },
+    /// Any other failure of the system. The text holds the reason, so it is no source: a chain would
+    /// say it twice.
+    #[error("{}: {reason}", path.display())]
     Io {
         /// The path.
         path: PathBuf,
         /// The system's reason.
-        source: io::Error,
+        reason: io::Error,
     },
-    /// Any other failure of SQLite.
-    #[error("{}: {source}", path.display())]
+    /// Any other failure of SQLite, its reason in the text as well.
+    #[error("{}: {reason}", path.display())]
     Sqlite {
         /// The database.
         path: PathBuf,
         /// SQLite's reason.
-        source: rusqlite::Error,
+        reason: rusqlite::Error,
     },
     /// No random bytes for a new master key.
     #[error("the kernel gave no random bytes; no master key was made")]
@@ -103,28 +112,32 @@ pub enum StateError {
 
 impl StateError {
     pub(crate) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| match source.kind() {
+        move |reason| match reason.kind() {
             io::ErrorKind::StorageFull => Self::DiskFull {
                 path: path.to_owned(),
             },
+            io::ErrorKind::PermissionDenied => Self::NoPermission {
+                path: path.to_owned(),
+                uid: nix::unistd::geteuid().as_raw(),
+            },
             _ => Self::Io {
                 path: path.to_owned(),
-                source,
+                reason,
             },
         }
     }
 
-    pub(crate) fn from_sqlite(database: &Path, source: rusqlite::Error) -> Self {
-        match source.sqlite_error_code() {
-            _ if is_disk_full(&source) => Self::DiskFull {
+    pub(crate) fn from_sqlite(database: &Path, reason: rusqlite::Error) -> Self {
+        match reason.sqlite_error_code() {
+            _ if is_disk_full(&reason) => Self::DiskFull {
                 path: database.to_owned(),
             },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
-                Self::damaged(database, source.to_string())
+                Self::damaged(database, reason.to_string())
             }
             _ => Self::Sqlite {
                 path: database.to_owned(),
-                source,
+                reason,
             },
         }
     }
