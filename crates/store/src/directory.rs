@@ -57,8 +57,14 @@ impl StateDir {
     /// and -shm inherit the mode.
     pub(crate) fn create_database(&self) -> Result<(), StateError> {
         let database = self.database();
-        if fs::symlink_metadata(&database).is_ok() {
-            return check_private(&database, Kind::File);
+        if let Ok(found) = fs::symlink_metadata(&database) {
+            check_private(&database, Kind::File)?;
+            // An empty file may be all that is left of a store. It is looked at before SQLite writes
+            // its header into it.
+            return match found.len() {
+                0 => self.check_nothing_lost(),
+                _ => Ok(()),
+            };
         }
         self.check_nothing_lost()?;
         write_private(&database, b"")
