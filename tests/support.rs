@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 use serde_json::{Value, json};
 use testkit::{Algorithm, Daemon, Socket, exchange, now, totp};
 
@@ -99,7 +99,10 @@ pub(crate) fn assert_alive(daemon: &mut Daemon, after: &str) {
 
 /// The database, as another process opens it.
 pub(crate) fn database(state_dir: &Path) -> Connection {
-    let database = Connection::open(state_dir.join("middlewared.db")).expect("open the database");
+    // Not in a namespace's path under /proc, which SQLite would resolve to the host's; and never made.
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
+    let database = Connection::open_with_flags(state_dir.join("middlewared.db"), flags);
+    let database = database.expect("open the database");
     database.busy_timeout(PATIENCE).unwrap();
     database
 }
