@@ -1,6 +1,6 @@
 //! The product from outside, by topic: the built binaries, real sockets, real clients.
 //!
-//! Tests that need root, Debian's or PyPI's packages are behind the feature `system`, which `./check`
+//! Tests that need root, packages of Debian or `PyPI` are behind the feature `system`, which `./check`
 //! turns on; plain `cargo test` needs neither.
 #![forbid(unsafe_code)]
 #![expect(
@@ -23,5 +23,7 @@ mod peers;
 mod python;
 mod qr;
 mod support;
+#[cfg(feature = "system")]
+mod terminal;
 mod wire;
 mod words;

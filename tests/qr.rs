@@ -4,18 +4,17 @@
 //! image, and zbarimg must read the provisioning URI from that.
 #![cfg(feature = "system")]
 
-mod image;
-mod screen;
+pub(crate) mod image;
 
 use std::thread;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::sethostname;
 use serde_json::json;
-use testkit::Daemon;
+use testkit::{Daemon, binaries};
 
 use self::image::{Theme, read_back};
-use self::screen::{Screen, Terminal};
+use crate::terminal::{Screen, Terminal, Tmux};
 
 /// A serial console, or a virtual one: what everything can show.
 const CONSOLE: Terminal = Terminal {
@@ -24,6 +23,19 @@ const CONSOLE: Terminal = Terminal {
     locale: "C.UTF-8",
     term: "xterm",
 };
+
+/// What a cleared terminal shows when `midclt WORDS` is done and the shell asks again.
+fn screen_of(terminal: Terminal, daemon: &Daemon, words: &str) -> Screen {
+    let tmux = Tmux::start(terminal, daemon.dir());
+    let (midclt, socket) = (binaries::midclt(), daemon.socket());
+    let line = format!(
+        "clear; {} -u {} {words}",
+        midclt.display(),
+        socket.display()
+    );
+    tmux.enter(&line);
+    tmux.when_it_ends_with(Tmux::PROMPT)
+}
 
 /// A daemon with a secret, on a machine of this name.
 fn daemon_on(hostname: &str) -> (Daemon, String) {
@@ -59,7 +71,7 @@ fn typed_secret(uri: &str) -> String {
 /// the terminal's own colours are.
 fn check_readable(terminal: Terminal, words: &str, hostname: &str) {
     let (daemon, uri) = daemon_on(hostname);
-    let screen = Screen::of(terminal, &daemon, &format!("2fa qr {words}"));
+    let screen = screen_of(terminal, &daemon, &format!("2fa qr {words}"));
     let shown = screen.text();
     assert!(shown.contains(&typed_secret(&uri)), "{shown}");
     for theme in [Theme::DARK, Theme::LIGHT] {
@@ -71,7 +83,7 @@ fn check_readable(terminal: Terminal, words: &str, hostname: &str) {
 /// No room for a picture: one line says why, and the secret can be typed.
 fn check_typed(terminal: Terminal, words: &str, hostname: &str, why: &str) {
     let (daemon, uri) = daemon_on(hostname);
-    let screen = Screen::of(terminal, &daemon, &format!("2fa qr {words}"));
+    let screen = screen_of(terminal, &daemon, &format!("2fa qr {words}"));
     let shown = screen.text();
     assert!(shown.starts_with("midclt: the QR code needs "), "{shown}");
     assert!(shown.replace('\n', "").contains(why), "{shown}");
@@ -132,7 +144,7 @@ fn without_colours() {
         term: "dumb",
         ..CONSOLE
     };
-    let screen = Screen::of(dumb, &daemon, "2fa qr");
+    let screen = screen_of(dumb, &daemon, "2fa qr");
     assert_eq!(
         read_back(&screen, Theme::DARK),
         Some(uri),
@@ -150,7 +162,7 @@ fn ascii_without_colours() {
         rows: 50,
         ..CONSOLE
     };
-    let screen = Screen::of(dumb, &daemon, "2fa qr --ascii");
+    let screen = screen_of(dumb, &daemon, "2fa qr --ascii");
     assert_eq!(
         read_back(&screen, Theme::DARK_FROM_AFAR),
         Some(uri),
@@ -242,7 +254,7 @@ fn other_settings() {
         rows: 30,
         ..CONSOLE
     };
-    let screen = Screen::of(large, &daemon, "2fa qr");
+    let screen = screen_of(large, &daemon, "2fa qr");
     let shown = screen.text();
     assert_eq!(
         read_back(&screen, Theme::DARK).as_ref(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::screen::{Cell, Screen};
+use crate::terminal::{Cell, Screen};
 
 /// Pixels of one place on the screen; a common console font.
 const WIDTH: usize = 8;
@@ -11,7 +11,7 @@ const HEIGHT: usize = 16;
 
 /// A terminal's own two colours, as brightness.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Theme {
+pub(crate) struct Theme {
     ink: u8,
     paper: u8,
     /// The side of the square that a camera cannot resolve, in pixels.
@@ -20,26 +20,26 @@ pub(super) struct Theme {
 
 impl Theme {
     /// A console: light on dark.
-    pub(super) const DARK: Self = Self {
+    pub(crate) const DARK: Self = Self {
         ink: 200,
         paper: 0,
         blur: 1,
     };
     /// Many windows: dark on light.
-    pub(super) const LIGHT: Self = Self {
+    pub(crate) const LIGHT: Self = Self {
         ink: 20,
         paper: 255,
         blur: 1,
     };
     /// A console from as far away that `#` is a grey spot, not four strokes.
-    pub(super) const DARK_FROM_AFAR: Self = Self {
+    pub(crate) const DARK_FROM_AFAR: Self = Self {
         blur: 13,
         ..Self::DARK
     };
 }
 
 /// The QR code that zbarimg finds on a screen of this theme.
-pub(super) fn read_back(screen: &Screen, theme: Theme) -> Option<String> {
+pub(crate) fn read_back(screen: &Screen, theme: Theme) -> Option<String> {
     let dir = tempfile::tempdir().unwrap();
     let image = dir.path().join("screen.pgm");
     fs::write(&image, pgm(screen, theme)).unwrap();

@@ -1,11 +1,9 @@
-//! A terminal, and what it shows.
+//! A terminal, and what it shows: tmux, with one window and nothing of its own on the screen.
 
 use std::path::Path;
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
-
-use testkit::{Daemon, binaries};
 
 use crate::python::output_of;
 
@@ -14,44 +12,29 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What kind of terminal.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Terminal {
-    pub(super) columns: u16,
-    pub(super) rows: u16,
-    pub(super) locale: &'static str,
-    pub(super) term: &'static str,
+pub(crate) struct Terminal {
+    pub(crate) columns: u16,
+    pub(crate) rows: u16,
+    pub(crate) locale: &'static str,
+    pub(crate) term: &'static str,
 }
 
 /// One place of a screen. No colour: the terminal's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Cell {
-    pub(super) glyph: char,
-    pub(super) ink: Option<u8>,
-    pub(super) paper: Option<u8>,
+pub(crate) struct Cell {
+    pub(crate) glyph: char,
+    pub(crate) ink: Option<u8>,
+    pub(crate) paper: Option<u8>,
 }
 
 /// What a terminal shows at one moment.
-pub(super) struct Screen {
-    pub(super) rows: Vec<Vec<Cell>>,
+pub(crate) struct Screen {
+    pub(crate) rows: Vec<Vec<Cell>>,
 }
 
 impl Screen {
-    /// Clears a terminal, runs `midclt WORDS` in it, and looks when the shell asks again.
-    pub(super) fn of(terminal: Terminal, daemon: &Daemon, words: &str) -> Self {
-        let tmux = Tmux::start(terminal, daemon.dir());
-        let midclt = binaries::midclt();
-        let line = format!(
-            "clear; TERM={} {} -u {} {words}",
-            terminal.term,
-            midclt.display(),
-            daemon.socket().display()
-        );
-        tmux.run(&["send-keys", "-l", &line]);
-        tmux.run(&["send-keys", "Enter"]);
-        Self::parse(&tmux.when_it_asks_again())
-    }
-
     /// Text with SGR sequences (ECMA-48 8.3.117), the only ones in it.
-    pub(super) fn parse(text: &str) -> Self {
+    pub(crate) fn parse(text: &str) -> Self {
         let (mut ink, mut paper) = (None, None);
         let mut rows = vec![Vec::new()];
         let mut rest = text.chars();
@@ -69,7 +52,7 @@ impl Screen {
     }
 
     /// The text alone.
-    pub(super) fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         let line = |row: &Vec<Cell>| row.iter().map(|cell| cell.glyph).collect::<String>();
         let lines: Vec<String> = self.rows.iter().map(line).collect();
         lines
@@ -85,25 +68,29 @@ fn set_colours(sequence: &str, ink: &mut Option<u8>, paper: &mut Option<u8>) {
     for code in codes.split(';').map(|code| code.parse().unwrap_or(0)) {
         match code {
             0 => (*ink, *paper) = (None, None),
-            1 | 22 => {}
+            1 | 2 | 22 => {}
             30..=37 => *ink = Some(code - 30),
             39 => *ink = None,
             40..=47 => *paper = Some(code - 40),
             49 => *paper = None,
             90..=97 => *ink = Some(code - 90),
             100..=107 => *paper = Some(code - 100),
-            _ => panic!("an SGR code that midclt does not use: {code}"),
+            _ => panic!("an unknown SGR code: {code}"),
         }
     }
 }
 
-/// A tmux server of its own, with one window. It ends with this value.
-struct Tmux {
+/// A tmux server of its own with a shell in it. It ends with this value.
+pub(crate) struct Tmux {
     socket: String,
 }
 
 impl Tmux {
-    fn start(terminal: Terminal, dir: &Path) -> Self {
+    /// What the shell prints when it waits for a line.
+    pub(crate) const PROMPT: &str = "ready$";
+
+    /// Starts a shell on this kind of terminal; files go into `dir`.
+    pub(crate) fn start(terminal: Terminal, dir: &Path) -> Self {
         let config = dir.join("tmux.conf");
         std::fs::write(
             &config,
@@ -114,14 +101,16 @@ impl Tmux {
             socket: dir.join("tmux.sock").display().to_string(),
         };
         let (columns, rows) = (terminal.columns.to_string(), terminal.rows.to_string());
-        let shell = format!("env PS1='ready$ ' LC_ALL={} sh", terminal.locale);
+        let shell = format!("env PS1='{} ' LC_ALL={} sh", Self::PROMPT, terminal.locale);
         let mut command = tmux.command();
         command
             .arg("-f")
             .arg(config)
             .args(["new-session", "-d", "-x", &columns, "-y", &rows]);
         output_of(command.arg(shell));
-        tmux.when_it_asks_again();
+        tmux.when_it_ends_with(Self::PROMPT);
+        tmux.enter(&format!("export TERM={}; clear", terminal.term));
+        tmux.when_it_ends_with(Self::PROMPT);
         tmux
     }
 
@@ -136,15 +125,23 @@ impl Tmux {
         output_of(self.command().args(words))
     }
 
-    /// The screen with colours, once its last line is a new prompt.
-    fn when_it_asks_again(&self) -> String {
+    /// Types a line.
+    pub(crate) fn enter(&self, line: &str) {
+        if !line.is_empty() {
+            self.run(&["send-keys", "-l", line]);
+        }
+        self.run(&["send-keys", "Enter"]);
+    }
+
+    /// The screen, once the last text on it is this.
+    pub(crate) fn when_it_ends_with(&self, end: &str) -> Screen {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let text = self.run(&["capture-pane", "-p"]);
-            if text.trim_end().ends_with("ready$") {
-                return self.run(&["capture-pane", "-p", "-e", "-N"]);
+            if text.trim_end().ends_with(end) {
+                return Screen::parse(&self.run(&["capture-pane", "-p", "-e", "-N"]));
             }
-            assert!(Instant::now() < deadline, "no prompt:\n{text}");
+            assert!(Instant::now() < deadline, "no {end:?}:\n{text}");
             thread::sleep(Duration::from_millis(30));
         }
     }
