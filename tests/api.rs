@@ -6,18 +6,26 @@ mod secrecy;
 mod update;
 
 use serde_json::{Value, json};
-use testkit::{Algorithm, Daemon, Socket, now, totp};
+use testkit::{Daemon, Socket, now};
 
 use crate::support::{audit, code_at, codes_around, enable, errno, good_codes, reason, verify};
 
 const OFF: &str = "[EFAULT] Please enable Two Factor Authentication first.";
+
+/// The row as `midclt` prints it.
+fn row(secret: &str, window: u32, enabled: bool) -> String {
+    format!(
+        "{{\"id\": 1, \"otp_digits\": 6, \"secret\": {secret}, \"window\": {window}, \
+         \"interval\": 30, \"services\": {{\"ssh\": false}}, \"enabled\": {enabled}}}"
+    )
+}
 
 /// The row as `midclt` prints it and as the socket sends it, in the order of its keys.
 #[test]
 fn config_is_the_row_in_its_order() {
     let daemon = Daemon::start();
     let mut socket = daemon.connect();
-    let printed = r#"{"id": 1, "otp_digits": 6, "secret": null, "window": 0, "interval": 30, "services": {"ssh": false}, "enabled": false}"#;
+    let printed = row("null", 0, false);
     assert_eq!(daemon.midclt_ok(["call", "auth.twofactor.config"]), printed);
     socket.send(r#"{"jsonrpc":"2.0","id":1,"method":"auth.twofactor.config"}"#);
     let compact = printed.replace(": ", ":").replace(", ", ",");
@@ -30,9 +38,7 @@ fn config_is_the_row_in_its_order() {
         secret.len() == 32 && secret.chars().all(alphabet),
         "{secret}"
     );
-    let printed = format!(
-        r#"{{"id": 1, "otp_digits": 6, "secret": "{secret}", "window": 10, "interval": 30, "services": {{"ssh": false}}, "enabled": true}}"#
-    );
+    let printed = row(&format!("\"{secret}\""), 10, true);
     assert_eq!(daemon.midclt_ok(["call", "auth.twofactor.config"]), printed);
 }
 
@@ -73,7 +79,9 @@ fn verify_is_true_once_in_every_form() {
     // What comes along with pasting.
     use_up(json!(format!(" {}\n", spaced(&codes[2]))));
     // A number is taken for its digits, so it may not start with 0; one code in ten does.
-    let at = (3..).find(|at| !codes[*at].starts_with('0')).unwrap();
+    let at = (3..codes.len())
+        .find(|at| !codes[*at].starts_with('0'))
+        .unwrap();
     use_up(json!(codes[at].parse::<u32>().unwrap()));
     // midclt sends 123456 as a number and 012345 as a string.
     for code in &codes[at + 1..] {
@@ -175,7 +183,7 @@ fn verify_follows_digits_interval_and_window() {
             let at = time
                 .checked_add_signed(steps * i64::try_from(interval).unwrap())
                 .unwrap();
-            totp(&secret, digits, interval, at, Algorithm::Sha1)
+            testkit::totp(&secret, digits, interval, at, testkit::Algorithm::Sha1)
         };
         for (steps, good) in [
             (-window - 1, false),

@@ -5,7 +5,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -14,21 +14,24 @@ use tempfile::TempDir;
 use testkit::{Daemon, Socket, binaries};
 use tungstenite::Message;
 
-use crate::support::{audit, database, enable, good_codes, request};
+use crate::support::{audit, database, enable, eventually, good_codes, request};
 
 const ROUNDS: u64 = 40;
 
 /// One client of a daemon that may be killed at any moment.
-struct Client {
+struct Client<'a> {
     socket: Option<Socket>,
+    /// How many answers all clients have got.
+    answers: &'a AtomicU64,
     /// Whether a call was cut off: it may have happened or not.
     cut_off: bool,
 }
 
-impl Client {
-    fn connect(path: &Path) -> Self {
+impl<'a> Client<'a> {
+    fn connect(path: &Path, answers: &'a AtomicU64) -> Self {
         Self {
             socket: Socket::try_connect(path).ok(),
+            answers,
             cut_off: false,
         }
     }
@@ -41,6 +44,7 @@ impl Client {
             .send(Message::text(request(1, method, params)));
         let answer = sent.is_ok().then(|| socket.recv_message());
         if let Some(Ok(Message::Text(text))) = answer {
+            self.answers.fetch_add(1, Ordering::Relaxed);
             let reply: Value = serde_json::from_str(&text).unwrap();
             assert!(reply.get("result").is_some(), "{reply}");
             return Some(reply["result"].clone());
@@ -51,18 +55,28 @@ impl Client {
     }
 }
 
-/// Lets clients work until the daemon is killed after a while that differs from round to round.
+/// What a client does until it is cut off, and what it was told.
+type Work<'a, T> = Box<dyn FnOnce() -> T + Send + 'a>;
+
+/// Lets clients work until they have got some answers, a number that differs from round to round,
+/// and kills the daemon while they wait for more.
 fn kill_in_the_middle<T: Send>(
     daemon: &mut Daemon,
     round: u64,
-    clients: Vec<Box<dyn FnOnce() -> T + Send + '_>>,
+    answers: &AtomicU64,
+    clients: Vec<Work<'_, T>>,
 ) -> Vec<T> {
+    let enough = answers.load(Ordering::Relaxed) + 5 + round * 7 % 41;
     thread::scope(|scope| {
         let running: Vec<_> = clients
             .into_iter()
             .map(|client| scope.spawn(client))
             .collect();
-        thread::sleep(Duration::from_micros(2_000 + round * 7_919 % 12_000));
+        while answers.load(Ordering::Relaxed) < enough
+            && running.iter().any(|one| !one.is_finished())
+        {
+            thread::sleep(Duration::from_micros(100));
+        }
         daemon.kill9();
         running
             .into_iter()
@@ -91,8 +105,8 @@ struct Promised {
 }
 
 /// Renews, looks at the new secret, uses one of its codes up, turns ssh over, until it is cut off.
-fn renew_use_and_change(path: &Path, ssh: bool) -> Promised {
-    let mut client = Client::connect(path);
+fn renew_use_and_change(path: &Path, answers: &AtomicU64, ssh: bool) -> Promised {
+    let mut client = Client::connect(path, answers);
     let mut promised = Promised::default();
     let mut ssh = ssh;
     loop {
@@ -125,167 +139,190 @@ fn renew_use_and_change(path: &Path, ssh: bool) -> Promised {
     }
 }
 
+/// Writes too, so that batches hold calls of several.
+fn guess(path: &Path, answers: &AtomicU64) -> Promised {
+    let mut client = Client::connect(path, answers);
+    let wrong = json!(["000000"]);
+    while client
+        .call("auth.twofactor.verify", wrong.clone())
+        .is_some()
+    {}
+    Promised::default()
+}
+
+/// Holds a promise against the state, which had so many renewals and changes before. How many it has
+/// now: at most the one call that was cut off may have happened beside those acknowledged.
+fn check(daemon: &Daemon, (renewals, changes): (u64, u64), promised: &Promised) -> (u64, u64) {
+    let state = daemon.state_dir();
+    let [all_renewals, all_changes] = ["renewed", "changed"].map(|outcome| count(&state, outcome));
+    let one_more = |told, found| told == found || told + 1 == found;
+    assert!(
+        one_more(renewals + promised.renewals, all_renewals),
+        "renewals were lost"
+    );
+    assert!(
+        one_more(changes + promised.changes, all_changes),
+        "changes were lost"
+    );
+    let mut socket = daemon.connect();
+    let row = socket.call("auth.twofactor.config", json!([]));
+    assert_eq!(
+        row["services"]["ssh"],
+        all_changes % 2 == 1,
+        "the last change"
+    );
+    if let Some((at, secret, used)) = &promised.secret
+        && renewals + at == all_renewals
+    {
+        assert_eq!(row["secret"], json!(secret), "the acknowledged secret");
+        if let Some(code) = used {
+            assert!(
+                !crate::support::verify(&mut socket, code),
+                "an accepted code, once more"
+            );
+        }
+    }
+    (all_renewals, all_changes)
+}
+
 #[test]
 fn every_acknowledged_change_survives_kill_9() {
     let mut daemon = Daemon::start();
     enable(&mut daemon.connect());
-    let (mut renewals, mut changes) = (0, 0);
+    let answers = AtomicU64::new(0);
+    let mut known = (0, 0);
     let mut rounds_with_work = 0;
     for round in 0..ROUNDS {
         let path = daemon.socket().to_owned();
-        let guess = || {
-            // Others write too, so that batches hold calls of several.
-            let mut client = Client::connect(&path);
-            while client
-                .call("auth.twofactor.verify", json!(["000000"]))
-                .is_some()
-            {}
-            Promised::default()
-        };
-        let worker = || renew_use_and_change(&path, changes % 2 == 1);
-        let promised = kill_in_the_middle(
-            &mut daemon,
-            round,
-            vec![Box::new(worker), Box::new(guess), Box::new(guess)],
-        );
+        let is_on = known.1 % 2 == 1;
+        let clients: Vec<Work<'_, Promised>> = vec![
+            Box::new(|| renew_use_and_change(&path, &answers, is_on)),
+            Box::new(|| guess(&path, &answers)),
+            Box::new(|| guess(&path, &answers)),
+        ];
+        let promised = kill_in_the_middle(&mut daemon, round, &answers, clients);
         daemon.restart();
-        let promised = &promised[0];
-        rounds_with_work += u64::from(promised.changes > 0);
-        let state = daemon.state_dir();
-        let (renewed, changed) = (count(&state, "renewed"), count(&state, "changed"));
-        // At most the one call that was cut off may have happened beside.
-        let one_more = |promised, found| promised == found || promised + 1 == found;
-        assert!(
-            one_more(renewals + promised.renewals, renewed),
-            "round {round}: renewals"
-        );
-        assert!(
-            one_more(changes + promised.changes, changed),
-            "round {round}: changes"
-        );
-        let mut socket = daemon.connect();
-        let row = socket.call("auth.twofactor.config", json!([]));
-        assert_eq!(
-            row["services"]["ssh"],
-            changed % 2 == 1,
-            "round {round}: the last change"
-        );
-        if let Some((at, secret, used)) = &promised.secret
-            && renewals + at == renewed
-        {
-            assert_eq!(
-                row["secret"],
-                json!(secret),
-                "round {round}: the acknowledged secret"
-            );
-            let used_up = used
-                .as_ref()
-                .is_none_or(|code| !crate::support::verify(&mut socket, code));
-            assert!(
-                used_up,
-                "round {round}: an accepted code was accepted again"
-            );
-        }
-        (renewals, changes) = (renewed, changed);
+        rounds_with_work += u64::from(promised[0].changes > 0);
+        known = check(&daemon, known, &promised[0]);
     }
     assert!(
         rounds_with_work > ROUNDS / 2,
-        "{rounds_with_work} rounds did something before the kill"
+        "{rounds_with_work} rounds did something at all"
     );
     assert_whole(&daemon.state_dir());
 }
 
-/// Clients race for the codes of one frozen moment, over a kill and a restart: each code is accepted
-/// at most once, ever, whoever asks.
+/// Clients race for the codes of one frozen moment, over a kill and a restart: each code is
+/// accepted at most once, ever, whoever asks.
 #[cfg(feature = "system")]
 #[test]
 fn no_code_is_accepted_twice_over_kill_9() {
-    use crate::support::codes_around;
-    use std::collections::BTreeMap;
     let mut daemon = Daemon::builder().fake_clock().start();
-    daemon.clock().freeze_at(1_900_000_000);
+    let answers = AtomicU64::new(0);
+    let start = 1_900_000_000;
+    daemon.clock().freeze_at(start);
     let secret = enable(&mut daemon.connect());
-    let (mut accepted_before_a_kill, mut cut_off) = (0, 0);
+    let (mut before_a_kill, mut cut_off) = (0, 0);
     for round in 0..ROUNDS {
-        let time = 1_900_000_000 + 900 * round;
+        let time = start + 900 * round;
         daemon.clock().freeze_at(time);
-        let codes = codes_around(&secret, time);
+        let codes = crate::support::codes_around(&secret, time);
         let path = daemon.socket().to_owned();
-        let race = || {
-            let mut client = Client::connect(&path);
-            let mut accepted = Vec::new();
-            for code in &codes {
-                if client.call("auth.twofactor.verify", json!([code])) == Some(json!(true)) {
-                    accepted.push(code.clone());
-                }
-            }
-            (accepted, client.cut_off)
-        };
-        let raced = kill_in_the_middle(
-            &mut daemon,
-            round,
-            vec![
-                Box::new(race),
-                Box::new(race),
-                Box::new(race),
-                Box::new(race),
-            ],
-        );
+        let clients =
+            [(); 4].map(|()| -> Work<'_, Raced> { Box::new(|| race(&path, &answers, &codes)) });
+        let mut raced = kill_in_the_middle(&mut daemon, round, &answers, clients.into());
+        before_a_kill += raced
+            .iter()
+            .map(|(accepted, _)| accepted.len())
+            .sum::<usize>();
+        cut_off += raced.iter().filter(|(_, was_cut_off)| *was_cut_off).count();
         daemon.restart();
-        let mut times: BTreeMap<&str, u32> = BTreeMap::new();
-        for (accepted, was_cut_off) in &raced {
-            cut_off += u64::from(*was_cut_off);
-            for code in accepted {
-                *times.entry(code).or_default() += 1;
-            }
+        // Once more, all of them: the clock stands still for the dead as for the living.
+        raced.push(race(&path, &answers, &codes));
+        for code in &codes {
+            let times = raced
+                .iter()
+                .filter(|(accepted, _)| accepted.contains(code))
+                .count();
+            assert!(
+                times <= 1,
+                "round {round}: {code} was accepted {times} times"
+            );
         }
-        accepted_before_a_kill += times.len();
-        // Once more, all of them, and now the clock stands still for the dead as for the living.
-        let again = race();
-        assert!(!again.1);
-        for code in &again.0 {
-            *times.entry(code).or_default() += 1;
-        }
-        let twice: Vec<_> = times.iter().filter(|(_, times)| **times > 1).collect();
-        assert!(twice.is_empty(), "round {round}: accepted twice: {twice:?}");
     }
     assert!(
-        accepted_before_a_kill > 50,
-        "only {accepted_before_a_kill} codes were accepted"
+        before_a_kill > 50,
+        "only {before_a_kill} codes were accepted before a kill"
     );
     assert!(
-        cut_off > ROUNDS,
+        cut_off > 20,
         "only {cut_off} clients were cut off: kill earlier"
     );
     assert_whole(&daemon.state_dir());
 }
+
+/// What one client had accepted, and whether it was cut off.
+#[cfg(feature = "system")]
+type Raced = (Vec<String>, bool);
+
+#[cfg(feature = "system")]
+fn race(path: &Path, answers: &AtomicU64, codes: &[String]) -> Raced {
+    let mut client = Client::connect(path, answers);
+    let accepted = codes
+        .iter()
+        .filter(|code| client.call("auth.twofactor.verify", json!([code])) == Some(json!(true)))
+        .cloned()
+        .collect();
+    (accepted, client.cut_off)
+}
+
+/// What comes into being at a first start, in its order.
+const STAGES: [&str; 8] = [
+    "state",
+    "state/lock",
+    "state/middlewared.db",
+    "state/middlewared.key.new",
+    "state/middlewared.db-wal",
+    "state/middlewared.key",
+    "state/ballast",
+    "s",
+];
 
 /// A machine that loses power while it is set up starts from nothing the next time, or from a whole
 /// store; never from a half one that needs somebody's hand.
 #[test]
 fn a_first_start_may_be_killed_at_any_moment() {
     let mut killed_early = 0;
-    for round in 0..ROUNDS {
-        let place = TempDir::new().unwrap();
-        let (state, socket) = (place.path().join("state"), place.path().join("s"));
-        let mut first = Command::new(binaries::middlewared())
-            .arg("--state-dir")
-            .arg(&state)
-            .arg("--socket")
-            .arg(&socket)
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        thread::sleep(Duration::from_micros(1_000 + 600 * round));
-        killed_early += u64::from(!socket.exists());
-        first.kill().unwrap();
-        first.wait().unwrap();
-        let daemon = Daemon::builder().state_dir(&state).start();
-        let mut client = daemon.connect();
-        assert_eq!(client.call("auth.two_factor_auth", json!([])), false);
-        let secret = enable(&mut client);
-        assert!(crate::support::verify(&mut client, &good_codes(&secret)[9]));
-        assert_whole(&state);
+    for stage in STAGES {
+        for micros in [0, 100, 300, 1000, 3000] {
+            let place = TempDir::new().unwrap();
+            let state = place.path().join("state");
+            let mut first = Command::new(binaries::middlewared())
+                .arg("--state-dir")
+                .arg(&state)
+                .arg("--socket")
+                .arg(place.path().join("s"))
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap();
+            // What is renamed at once may never be seen; then the socket is.
+            while ![stage, "s"]
+                .iter()
+                .any(|name| place.path().join(name).exists())
+            {
+                assert!(first.try_wait().unwrap().is_none(), "ended before {stage}");
+            }
+            thread::sleep(Duration::from_micros(micros));
+            killed_early += u32::from(!place.path().join("s").exists());
+            first.kill().unwrap();
+            first.wait().unwrap();
+            let daemon = Daemon::builder().state_dir(&state).start();
+            let mut client = daemon.connect();
+            assert_eq!(client.call("auth.two_factor_auth", json!([])), false);
+            let secret = enable(&mut client);
+            assert!(crate::support::verify(&mut client, &good_codes(&secret)[9]));
+            assert_whole(&state);
+        }
     }
     assert!(
         killed_early > 5,
@@ -299,45 +336,32 @@ fn clients_over_a_kill_are_cut_off_and_served_again() {
     let mut daemon = Daemon::start();
     enable(&mut daemon.connect());
     let path = daemon.socket().to_owned();
-    let stop = AtomicBool::new(false);
-    let served: Vec<u64> = thread::scope(|scope| {
-        let clients: Vec<_> = (0..4)
-            .map(|_| {
-                scope.spawn(|| {
-                    let mut served = 0;
-                    while !stop.load(Ordering::Relaxed) {
-                        let mut client = Client::connect(&path);
-                        while client
-                            .call("auth.twofactor.verify", json!(["000000"]))
-                            .is_some()
-                        {
-                            served += 1;
-                            if stop.load(Ordering::Relaxed) {
-                                break;
-                            }
-                        }
-                    }
-                    served
-                })
-            })
-            .collect();
+    let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+    let come_again = || {
+        while !stop.load(Ordering::Relaxed) {
+            guess(&path, &answers);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(come_again);
+        }
         for _ in 0..5 {
-            thread::sleep(Duration::from_millis(20));
+            let before = answers.load(Ordering::Relaxed);
+            eventually("answers after the start", || {
+                answers.load(Ordering::Relaxed) > before + 50
+            });
             daemon.kill9();
             daemon.restart();
         }
         stop.store(true, Ordering::Relaxed);
-        clients
-            .into_iter()
-            .map(|client| client.join().unwrap())
-            .collect()
+        daemon.kill9();
     });
-    assert!(served.iter().all(|served| *served > 0), "{served:?}");
-    let wrong = count(&daemon.state_dir(), "wrong");
-    let told: u64 = served.iter().sum();
+    daemon.restart();
+    let (told, found) = (answers.into_inner(), count(&daemon.state_dir(), "wrong"));
     assert!(
-        wrong >= told,
-        "{told} answers, and {wrong} guesses written down"
+        found >= told,
+        "{told} answers, and {found} guesses written down"
     );
 }
 

@@ -1,5 +1,5 @@
-//! Who may use the socket: root, the user who made it, and nobody else. Other users are real ones, so
-//! all of this needs root.
+//! Who may use the socket: root, the user who made it, and nobody else. Other users are real ones,
+//! so all of this needs root.
 #![cfg(feature = "system")]
 
 use std::fs::{self, Permissions};
@@ -112,7 +112,7 @@ fn what_else_a_stranger_may_send_is_refused_too() {
         ("over 8 KiB", frame(0x81, too_long.as_bytes()), 1007),
         (
             "over 64 KiB",
-            frame(0x81, &[b' '; 300_000])[..1000].to_vec(),
+            frame(0x81, &vec![b' '; 300_000])[..1000].to_vec(),
             1009,
         ),
         ("unmasked", b"\x81\x02{}".to_vec(), 1002),

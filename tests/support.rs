@@ -99,7 +99,7 @@ pub(crate) fn assert_alive(daemon: &mut Daemon, after: &str) {
 
 /// The database, as another process opens it.
 pub(crate) fn database(state_dir: &Path) -> Connection {
-    // Not in a namespace's path under /proc, which SQLite would resolve to the host's; and never made.
+    // Never created: SQLite resolves a path under /proc/PID/root to the host's, where there is none.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE;
     let database = Connection::open_with_flags(state_dir.join("middlewared.db"), flags);
     let database = database.expect("open the database");
@@ -243,13 +243,13 @@ pub(crate) fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
     const MASK: [u8; 4] = [0x12, 0x34, 0x56, 0x78];
     let mut bytes = vec![first];
     match payload.len() {
-        length @ 0..=125 => bytes.push(0x80 | u8::try_from(length).unwrap()),
+        length @ 0..=125 => bytes.push(0x80 + u8::try_from(length).unwrap()),
         length @ 126..=0xffff => {
-            bytes.push(0x80 | 126);
+            bytes.push(0xfe);
             bytes.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         length => {
-            bytes.push(0x80 | 127);
+            bytes.push(0xff);
             bytes.extend(u64::try_from(length).unwrap().to_be_bytes());
         }
     }

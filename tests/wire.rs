@@ -88,7 +88,8 @@ fn what_is_no_json_is_a_parse_error_with_a_null_id() {
     let mut socket = daemon.connect();
     for message in [
         r#"{"jsonrpc": "2.0", "method": "foobar, "params": "bar", "baz]"#,
-        r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},{"jsonrpc": "2.0", "method"]"#,
+        r#"[{"jsonrpc": "2.0", "method": "sum", "params": [1,2,4], "id": "1"},
+            {"jsonrpc": "2.0", "method"]"#,
         "",
         " ",
         "{",
@@ -125,110 +126,52 @@ fn what_is_no_json_is_a_parse_error_with_a_null_id() {
     }
 }
 
+/// What follows `{"jsonrpc":"2.0",`, and the message and id of its refusal as no request.
+const NO_REQUESTS: &[(&str, &str, &str)] = &[
+    (r#""id":1.5,"method":7}"#, ID, "1.5"),
+    (r#""id":1e400}"#, ID, "1e400"),
+    (r#""id":[1]}"#, ID, "[1]"),
+    (r#""id":{"a":1}}"#, ID, "{\"a\":1}"),
+    (r#""id":5,"params":7}"#, "Missing 'method' member", "5"),
+    (r#""id":5,"method":""}"#, METHOD, "5"),
+    (r#""id":5,"method":null}"#, METHOD, "5"),
+    (r#""id":5,"method":["x"]}"#, METHOD, "5"),
+    (r#""id":5,"method":{"x":1},"params":7}"#, METHOD, "5"),
+    (r#""id":5,"method":"x","params":null}"#, PARAMS, "5"),
+    (r#""id":5,"method":"x","params":"y"}"#, PARAMS, "5"),
+    (r#""id":5,"method":"x","params":1}"#, PARAMS, "5"),
+];
+
 /// compat.md §2.4: the checks and their order, in the original's words.
 #[test]
 fn what_is_no_request_is_refused_in_the_originals_words() {
     let daemon = Daemon::start();
     let mut socket = daemon.connect();
-    for (message, code, text, id) in [
-        (r"{}", -32600, "Missing 'jsonrpc' member", "null"),
-        (
-            r#"{"id":5,"method":7}"#,
-            -32600,
-            "Missing 'jsonrpc' member",
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":2.0,"id":[],"method":7}"#,
-            -32600,
-            VERSION,
-            "[]",
-        ),
-        (r#"{"jsonrpc":"1.0","id":5}"#, -32600, VERSION, "5"),
-        (r#"{"jsonrpc":null,"id":5}"#, -32600, VERSION, "5"),
-        (
-            r#"{"jsonrpc":"2.0","id":1.5,"method":7}"#,
-            -32600,
-            ID,
-            "1.5",
-        ),
-        (r#"{"jsonrpc":"2.0","id":1e400}"#, -32600, ID, "1e400"),
-        (r#"{"jsonrpc":"2.0","id":[1]}"#, -32600, ID, "[1]"),
-        (r#"{"jsonrpc":"2.0","id":{"a":1}}"#, -32600, ID, "{\"a\":1}"),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"params":7}"#,
-            -32600,
-            "Missing 'method' member",
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":""}"#,
-            -32600,
-            METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":null}"#,
-            -32600,
-            METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":["x"]}"#,
-            -32600,
-            METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":{"x":1},"params":7}"#,
-            -32600,
-            METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":"x","params":null}"#,
-            -32600,
-            PARAMS,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":"x","params":"y"}"#,
-            -32600,
-            PARAMS,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":"x","params":1}"#,
-            -32600,
-            PARAMS,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":"x"}"#,
-            -32601,
-            NO_METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":"core.ping "}"#,
-            -32601,
-            NO_METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":5,"method":"core.\u0000ping"}"#,
-            -32601,
-            NO_METHOD,
-            "5",
-        ),
-        (
-            r#"{"jsonrpc":"2.0","id":null,"method":"x"}"#,
-            -32601,
-            NO_METHOD,
-            "null",
-        ),
+    let mut check = |message: &str, reply: &str| check(&daemon, &mut socket, message, reply);
+    for (message, text, id) in [
+        ("{}", "Missing 'jsonrpc' member", "null"),
+        (r#"{"id":5,"method":7}"#, "Missing 'jsonrpc' member", "5"),
+        (r#"{"jsonrpc":2.0,"id":[],"method":7}"#, VERSION, "[]"),
+        (r#"{"jsonrpc":"1.0","id":5}"#, VERSION, "5"),
+        (r#"{"jsonrpc":null,"id":5}"#, VERSION, "5"),
     ] {
-        check(&daemon, &mut socket, message, &error(code, text, id));
+        check(message, &error(-32600, text, id));
+    }
+    for (rest, text, id) in NO_REQUESTS {
+        check(
+            &format!(r#"{{"jsonrpc":"2.0",{rest}"#),
+            &error(-32600, text, id),
+        );
+    }
+    for (method, id) in [
+        ("x", "5"),
+        ("x", "null"),
+        ("core.ping ", "5"),
+        ("core.\\u0000ping", "5"),
+        ("Core.Ping", "5"),
+    ] {
+        let call = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}"}}"#);
+        check(&call, &error(-32601, NO_METHOD, id));
     }
 }
 

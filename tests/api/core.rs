@@ -17,7 +17,11 @@ fn ping_answers_pong() {
 fn options_are_set_and_unknown_ones_ignored() {
     let daemon = Daemon::start();
     let mut socket = daemon.connect();
-    let row = |legacy: bool, private: bool, exceptions: bool| json!({"legacy_jobs": legacy, "private_methods": private, "py_exceptions": exceptions});
+    let row = |legacy: bool, private: bool, exceptions: bool| {
+        json!({
+            "legacy_jobs": legacy, "private_methods": private, "py_exceptions": exceptions,
+        })
+    };
     for (given, answer) in [
         (json!({}), row(true, false, false)),
         (

@@ -16,7 +16,12 @@ fn a_change_is_told_after_it_is_durable_and_without_the_secret() {
     let mut socket = daemon.connect();
     let secret = enable(&mut socket);
     let event = subscriber.recv_text();
-    let expected = r#"{"jsonrpc":"2.0","method":"collection_update","params":{"msg":"changed","collection":"auth.twofactor.config","fields":{"id":1,"otp_digits":6,"window":10,"interval":30,"services":{"ssh":false},"enabled":true}}}"#;
+    let fields = r#"{"id":1,"otp_digits":6,"window":10,"interval":30,"services":{"ssh":false},"#
+        .to_owned()
+        + r#""enabled":true}"#;
+    let params =
+        format!(r#"{{"msg":"changed","collection":"auth.twofactor.config","fields":{fields}}}"#);
+    let expected = format!(r#"{{"jsonrpc":"2.0","method":"collection_update","params":{params}}}"#);
     assert_eq!(event, expected);
     let outside = database(&daemon.state_dir());
     for window in [3, 4, 5, 6, 7] {

@@ -81,9 +81,9 @@ fn no_log_level_and_no_file_holds_a_secret_a_code_or_params() {
             holds_none_of("a secret in base32", secret.as_bytes());
             holds_none_of("a secret", &BASE32_NOPAD.decode(secret.as_bytes()).unwrap());
         }
-        codes
-            .iter()
-            .for_each(|code| holds_none_of("a code", code.as_bytes()));
+        for code in &codes {
+            holds_none_of("a code", code.as_bytes());
+        }
         holds_none_of("a URI", b"otpauth");
         holds_none_of("params", MARK.as_bytes());
     }

@@ -18,13 +18,23 @@ fn used_store() -> Daemon {
     daemon
 }
 
-/// Path, kind, mode and content of everything in a state directory but the lock, which holds a pid.
-fn snapshot(directory: &Path) -> Vec<(PathBuf, u32, Option<Vec<u8>>)> {
-    let mut entries: Vec<_> = fs::read_dir(directory)
-        .into_iter()
-        .flatten()
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| !path.ends_with("lock"))
+/// What is known of a file: its path, mode, and content where it has some.
+type Entry = (PathBuf, u32, Option<Vec<u8>>);
+
+/// Everything in a state directory but the lock, which holds a pid, and what SQLite keeps beside the
+/// database while it looks at it.
+fn snapshot(directory: &Path) -> Vec<Entry> {
+    let is_ours = |path: &PathBuf| {
+        let name = path.to_string_lossy();
+        !["/lock", "-wal", "-shm"]
+            .iter()
+            .any(|end| name.ends_with(end))
+    };
+    let paths = fs::read_dir(directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut entries: Vec<Entry> = paths
+        .filter(is_ours)
         .map(|path| {
             let found = fs::symlink_metadata(&path).unwrap();
             let content = found.is_file().then(|| fs::read(&path).unwrap());
@@ -96,8 +106,9 @@ const CASES: &[Case] = &[
         spoil: |db| {
             sql(
                 db,
-                "PRAGMA user_version = 99; UPDATE meta SET value = 99 WHERE name = 'min_reader_version'",
-            )
+                "PRAGMA user_version = 99;
+                 UPDATE meta SET value = 99 WHERE name = 'min_reader_version'",
+            );
         },
         said: &["has schema version 99", "install the newer release again"],
     },
@@ -113,7 +124,7 @@ const CASES: &[Case] = &[
     },
     Case {
         what: "readable for others",
-        spoil: |db| fs::set_permissions(db, Permissions::from_mode(0o644)).unwrap(),
+        spoil: |db| chmod(db, 0o644),
         said: &["is open to others (mode 0644)", "chmod go-rwx"],
     },
     Case {
@@ -135,18 +146,22 @@ const CASES: &[Case] = &[
     Case {
         what: "a key that others may read",
         spoil: |db| {
-            fs::set_permissions(db.with_extension("key"), Permissions::from_mode(0o640)).unwrap()
+            chmod(&db.with_extension("key"), 0o640);
         },
         said: &["middlewared.key is open to others", "chmod go-rwx"],
     },
     Case {
         what: "a directory that others may enter",
         spoil: |db| {
-            fs::set_permissions(db.parent().unwrap(), Permissions::from_mode(0o755)).unwrap()
+            chmod(db.parent().unwrap(), 0o755);
         },
         said: &["/state is open to others (mode 0755)", "chmod go-rwx"],
     },
 ];
+
+fn chmod(path: &Path, mode: u32) {
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+}
 
 fn sql(database: &Path, statements: &str) {
     let database = Connection::open(database).unwrap();
@@ -170,41 +185,22 @@ fn state_that_cannot_be_used_stops_the_daemon_and_is_left_as_it_is() {
             heard.contains(&*before.state_dir().to_string_lossy()),
             "{what}: {heard}"
         );
-        assert_same(&spoilt, &snapshot(&before.state_dir()), what);
-    }
-}
-
-/// SQLite's own -wal and -shm may come and go; nothing else may.
-fn assert_same(
-    before: &[(PathBuf, u32, Option<Vec<u8>>)],
-    after: &[(PathBuf, u32, Option<Vec<u8>>)],
-    what: &str,
-) {
-    let ours =
-        |entries: &[(PathBuf, u32, Option<Vec<u8>>)]| -> Vec<(PathBuf, u32, Option<Vec<u8>>)> {
-            let is_ours = |path: &Path| {
-                !path.to_string_lossy().ends_with("-wal")
-                    && !path.to_string_lossy().ends_with("-shm")
-            };
-            entries
-                .iter()
-                .filter(|(path, ..)| is_ours(path))
-                .cloned()
-                .collect()
+        let after = snapshot(&before.state_dir());
+        let names = |entries: &[Entry]| -> Vec<PathBuf> {
+            entries.iter().map(|entry| entry.0.clone()).collect()
         };
-    let names = |entries: &[(PathBuf, u32, Option<Vec<u8>>)]| -> Vec<PathBuf> {
-        entries.iter().map(|(path, ..)| path.clone()).collect()
-    };
-    let (before, after) = (ours(before), ours(after));
-    assert_eq!(names(&before), names(&after), "{what}");
-    assert!(before == after, "{what}: something was written");
+        assert_eq!(names(&after), names(&spoilt), "{what}");
+        assert!(after == spoilt, "{what}: something was written");
+    }
 }
 
 /// A later release that says that we can read its file is read.
 #[test]
 fn a_newer_schema_that_we_may_read_is_read() {
     let mut daemon = used_store();
-    let newer = "PRAGMA user_version = 2; ALTER TABLE settings ADD COLUMN later TEXT; CREATE TABLE later (x)";
+    let newer = "PRAGMA user_version = 2;
+        ALTER TABLE settings ADD COLUMN later TEXT;
+        CREATE TABLE later (x)";
     sql(&daemon.state_dir().join("middlewared.db"), newer);
     daemon.restart();
     let mut socket = daemon.connect();

@@ -1,8 +1,10 @@
 //! The socket's path: born private, replaced when stale, never taken from somebody else.
 
 use std::fs::{self, Permissions};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::Output;
 
 use nix::sys::inotify::{AddWatchFlags, InitFlags, Inotify};
@@ -33,8 +35,8 @@ fn the_socket_is_private_from_its_birth() {
     }
 }
 
-/// A socket that is bound first and made private later is open to others in between. The kernel tells
-/// of each change of its mode: there is none.
+/// A socket that is bound first and made private later is open to others in between. The kernel
+/// tells of each change of its mode: there is none.
 #[test]
 fn the_socket_s_mode_is_never_changed() {
     let builder = Daemon::builder();
@@ -102,30 +104,29 @@ fn another_process_s_socket_is_never_taken_over() {
 }
 
 /// Listens as any program might, perhaps with as many waiting as it takes.
-fn foreign_listener(
-    path: &std::path::Path,
-    is_full: bool,
-) -> (std::os::fd::OwnedFd, Vec<std::os::fd::OwnedFd>) {
-    use std::os::fd::AsRawFd;
+fn foreign_listener(path: &Path, is_full: bool) -> (OwnedFd, Vec<OwnedFd>) {
     let new = |flags| socket(AddressFamily::Unix, SockType::Stream, flags, None).unwrap();
     let address = UnixAddr::new(path).unwrap();
     let listener = new(SockFlag::SOCK_CLOEXEC);
     bind(listener.as_raw_fd(), &address).unwrap();
     listen(&listener, Backlog::new(1).unwrap()).unwrap();
-    let mut waiting = Vec::new();
-    while is_full {
+    let waiting = || {
         let client = new(SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK);
-        if connect(client.as_raw_fd(), &address).is_err() {
-            break;
-        }
-        waiting.push(client);
-    }
+        connect(client.as_raw_fd(), &address)
+            .is_ok()
+            .then_some(client)
+    };
+    let waiting = if is_full {
+        std::iter::from_fn(waiting).collect()
+    } else {
+        Vec::new()
+    };
     (listener, waiting)
 }
 
 #[test]
 fn what_is_no_socket_is_left_alone() {
-    let plant: [fn(&std::path::Path); 4] = [
+    let plant: [fn(&Path); 4] = [
         |path| fs::write(path, "somebody's file").unwrap(),
         |path| fs::create_dir(path).unwrap(),
         |path| symlink("/nowhere/s", path).unwrap(),

@@ -95,7 +95,7 @@ fn the_watchdog_hears_of_a_writer_that_hangs() {
     );
 }
 
-/// `LISTEN_FDS`: the daemon serves it, leaves it, and whoever waited over a restart is served after.
+/// `LISTEN_FDS`: the daemon serves it and leaves it, and whoever waited over a restart is served.
 /// Needs root, since nobody else may use a passed socket.
 #[cfg(feature = "system")]
 #[test]

@@ -35,8 +35,8 @@ fn flood(socket: &Socket, call: &str, most: usize) -> usize {
     most
 }
 
-/// The daemon stops reading from whoever does not read its replies, so its memory does not grow, and
-/// everybody else is served as before.
+/// The daemon stops reading from whoever does not read its replies, so its memory does not grow,
+/// and everybody else is served as before.
 #[test]
 fn a_client_that_reads_nothing_waits_alone() {
     const MANY: usize = 200_000;

@@ -181,13 +181,16 @@ fn what_is_no_http_is_an_error_and_no_more() {
 fn a_post_is_one_request() {
     let mut daemon = Daemon::start();
     let ping = r#"{"jsonrpc":"2.0","id":1,"method":"core.ping"}"#;
-    let pong = r#"{"jsonrpc":"2.0","result":"pong","id":1}"#;
-    assert_eq!(post(&daemon, ping), ("HTTP/1.1 200 OK".into(), pong.into()));
+    let answer = r#"{"jsonrpc":"2.0","result":"pong","id":1}"#;
+    assert_eq!(
+        post(&daemon, ping),
+        ("HTTP/1.1 200 OK".into(), answer.into())
+    );
     let padded = |length: usize| format!("{ping}{}", " ".repeat(length - ping.len()));
-    assert_eq!(post(&daemon, &padded(65_536)).1, pong);
-    let (status, body) = post(&daemon, &padded(65_537));
+    assert_eq!(post(&daemon, &padded(65_536)).1, answer);
+    let (refusal, body) = post(&daemon, &padded(65_537));
     assert_eq!(body, "Max message length is 64 kB");
-    assert!(status.starts_with("HTTP/1.1 413 "), "{status}");
+    assert!(refusal.starts_with("HTTP/1.1 413 "), "{refusal}");
     // No event can be pushed to it, and it says so.
     let subscribe = r#"{"jsonrpc":"2.0","id":1,"method":"core.subscribe","params":["*"]}"#;
     let reply: Value = serde_json::from_str(&post(&daemon, subscribe).1).unwrap();
@@ -199,13 +202,13 @@ fn a_post_is_one_request() {
     );
     let kept = format!("{head}Content-Length: {}\r\n\r\n{ping}", ping.len());
     let last = kept.replace("Host: x", "Connection: close");
-    for (what, request, pongs) in [
+    for (what, request, times) in [
         ("chunks", chunks, 1),
         ("three at once", kept.repeat(2) + &last, 3),
     ] {
         assert_eq!(
-            http(&daemon, request).matches(pong).count(),
-            pongs,
+            http(&daemon, request).matches(answer).count(),
+            times,
             "{what}"
         );
     }
