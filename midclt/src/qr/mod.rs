@@ -2,11 +2,12 @@
 //! something that a person can type.
 
 mod draw;
+mod encode;
 
 use client::{Client, Deadline};
-use qrcode::{EcLevel, QrCode};
 
 use self::draw::{Ink, Picture};
+use self::encode::encode;
 use crate::cli::{Connection, QrArgs};
 use crate::failure::{Failure, Request};
 use crate::terminal::{Screen, Size, is_utf8};
@@ -57,8 +58,7 @@ fn page(uri: &str, ascii: bool, screen: Screen) -> Page {
 }
 
 fn picture(uri: &str, ascii: bool, screen: Screen) -> Result<String, String> {
-    let code = QrCode::with_error_correction_level(uri, EcLevel::L)
-        .map_err(|_| "the URI is too long for a QR code".to_owned())?;
+    let code = encode(uri).ok_or("the URI is too long for a QR code")?;
     let picture = |quiet| Picture::new(&code, quiet);
     let ink = |colours| match (ascii, colours) {
         (true, colours) => Ink::Ascii { colours },
