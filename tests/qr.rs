@@ -29,12 +29,15 @@ fn screen_of(terminal: Terminal, daemon: &Daemon, words: &str) -> Screen {
     let tmux = Tmux::start(terminal, daemon.dir());
     let (midclt, socket) = (binaries::midclt(), daemon.socket());
     let line = format!(
-        "clear; {} -u {} {words}",
+        "TERM=xterm clear; {} -u {} {words}",
         midclt.display(),
         socket.display()
     );
     tmux.enter(&line);
-    tmux.when_it_ends_with(Tmux::PROMPT)
+    tmux.when(|text| {
+        let is_cleared = text != Tmux::PROMPT && !text.contains("clear;");
+        is_cleared && text.ends_with(Tmux::PROMPT)
+    })
 }
 
 /// A daemon with a secret, on a machine of this name.
@@ -100,9 +103,16 @@ fn a_console_of_80_by_24() {
     check_readable(CONSOLE, "", "nas");
 }
 
+/// Whatever the letters of the secret; a longer name is a larger code.
 #[test]
 fn the_longest_name_that_fits_a_console() {
-    check_readable(CONSOLE, "", "fourteen-chars");
+    check_readable(CONSOLE, "", "a-name-of-19-letter");
+    check_typed(
+        CONSOLE,
+        "",
+        "a-name-of-20-letters",
+        "this terminal has 80 and 24",
+    );
 }
 
 #[test]

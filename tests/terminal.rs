@@ -101,16 +101,19 @@ impl Tmux {
             socket: dir.join("tmux.sock").display().to_string(),
         };
         let (columns, rows) = (terminal.columns.to_string(), terminal.rows.to_string());
-        let shell = format!("env PS1='{} ' LC_ALL={} sh", Self::PROMPT, terminal.locale);
+        let shell = format!(
+            "env PS1='{} ' LC_ALL={} TERM={} sh",
+            Self::PROMPT,
+            terminal.locale,
+            terminal.term
+        );
         let mut command = tmux.command();
         command
             .arg("-f")
             .arg(config)
             .args(["new-session", "-d", "-x", &columns, "-y", &rows]);
         output_of(command.arg(shell));
-        tmux.when_it_ends_with(Self::PROMPT);
-        tmux.enter(&format!("export TERM={}; clear", terminal.term));
-        tmux.when_it_ends_with(Self::PROMPT);
+        tmux.when(|text| text == Self::PROMPT);
         tmux
     }
 
@@ -133,15 +136,16 @@ impl Tmux {
         self.run(&["send-keys", "Enter"]);
     }
 
-    /// The screen, once the last text on it is this.
-    pub(crate) fn when_it_ends_with(&self, end: &str) -> Screen {
+    /// The screen, once its text is so. What was typed shows up later than one may think, so the
+    /// last prompt alone is no sign of anything.
+    pub(crate) fn when(&self, is_so: impl Fn(&str) -> bool) -> Screen {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let text = self.run(&["capture-pane", "-p"]);
-            if text.trim_end().ends_with(end) {
+            if is_so(text.trim_end()) {
                 return Screen::parse(&self.run(&["capture-pane", "-p", "-e", "-N"]));
             }
-            assert!(Instant::now() < deadline, "no {end:?}:\n{text}");
+            assert!(Instant::now() < deadline, "waited in vain:\n{text}");
             thread::sleep(Duration::from_millis(30));
         }
     }
