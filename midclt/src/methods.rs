@@ -49,11 +49,16 @@ fn list(methods: &Map<String, Value>, prefix: &str, columns: Option<usize>) -> S
         .map(|(name, _)| name.chars().count())
         .max()
         .unwrap_or(0);
-    let line = |(name, about): &(&String, &Value)| {
-        let line = format!("{name:width$}  {}", summary(about));
-        shorten(line.trim_end(), columns) + "\n"
-    };
-    chosen.iter().map(line).collect()
+    let room = columns.map_or(usize::MAX, |columns| columns.saturating_sub(width + 2));
+    let mut text = String::new();
+    for (name, about) in chosen {
+        for (index, line) in wrap(summary(about), room).iter().enumerate() {
+            let name = if index == 0 { name } else { "" };
+            text.push_str(format!("{name:width$}  {line}").trim_end());
+            text.push('\n');
+        }
+    }
+    text
 }
 
 /// The first sentence about a method.
@@ -72,14 +77,20 @@ fn summary(about: &Value) -> &str {
         .map_or(line, |end| line.get(..=end).unwrap_or(line))
 }
 
-fn shorten(line: &str, columns: Option<usize>) -> String {
-    match columns {
-        Some(columns) if line.chars().count() > columns => {
-            let kept: String = line.chars().take(columns.saturating_sub(1)).collect();
-            kept + "…"
+/// Words in lines of at most `room` characters; a longer word gets a line of its own.
+fn wrap(text: &str, room: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
         }
-        _ => line.to_owned(),
     }
+    lines
 }
 
 #[cfg(test)]
@@ -92,6 +103,7 @@ mod tests {
         let methods = json!({
             "auth.long_name": {"description": "First. Second.\n\nMore.", "cli_description": ""},
             "core.ping": {"description": "x", "cli_description": "Answers."},
+            "x.y": {"description": "One two three."},
             "core.odd": 7,
         });
         let check = |prefix: &str, columns: Option<usize>, expected: &str| {
@@ -101,10 +113,11 @@ mod tests {
         check(
             "",
             None,
-            "auth.long_name  First.\ncore.ping       Answers.\ncore.odd\n",
+            "auth.long_name  First.\ncore.ping       Answers.\nx.y             One two three.\ncore.odd\n",
         );
         check("core.p", None, "core.ping  Answers.\n");
-        check("core.p", Some(14), "core.ping  An…\n");
+        check("x", Some(12), "x.y  One two\n     three.\n");
+        check("x", Some(3), "x.y  One\n     two\n     three.\n");
         check("none", None, "");
     }
 }
