@@ -20,6 +20,7 @@ fn what_another_process_changes_is_in_the_next_answer() {
     let secret = enable(&mut socket);
     let codes = good_codes(&secret);
     let outside = database(&daemon.state_dir());
+    assert_eq!(socket.call("auth.two_factor_auth", json!([])), true);
     for (sql, key, value) in [
         ("UPDATE settings SET window_steps = 9", "window", json!(9)),
         (
