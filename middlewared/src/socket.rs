@@ -67,19 +67,18 @@ fn make(path: &Path) -> anyhow::Result<(UnixListener, Made)> {
         .parent()
         .filter(|dir| dir.is_absolute())
         .context("give an absolute path")?;
-    match DirBuilder::new().mode(0o755).create(dir) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(error).context("its directory cannot be made");
-        }
-        _ => {}
+    // Everybody may look for the socket, so that strangers are told what it needs.
+    let made = under_umask(0o022, || DirBuilder::new().mode(0o755).create(dir));
+    if let Err(error) = made
+        && error.kind() != io::ErrorKind::AlreadyExists
+    {
+        return Err(error).context("its directory cannot be made");
     }
     check_directory(dir)?;
     let lock = lock(path)?;
     remove_stale(path)?;
-    // Never open and then closed: the socket is born with mode 0600. No other thread runs yet.
-    let before = umask(Mode::from_bits_truncate(0o177));
-    let bound = UnixListener::bind(path);
-    umask(before);
+    // Never open and then closed: the socket is born with mode 0600.
+    let bound = under_umask(0o177, || UnixListener::bind(path));
     Ok((
         bound?,
         Made {
@@ -87,6 +86,14 @@ fn make(path: &Path) -> anyhow::Result<(UnixListener, Made)> {
             _lock: lock,
         },
     ))
+}
+
+/// The mask belongs to the whole process; no other thread runs yet.
+fn under_umask<T>(mask: u32, make: impl FnOnce() -> T) -> T {
+    let before = umask(Mode::from_bits_truncate(mask));
+    let outcome = make();
+    umask(before);
+    outcome
 }
 
 /// Whoever can write to the directory can put another socket in place of ours.
@@ -109,8 +116,9 @@ fn lock(path: &Path) -> anyhow::Result<File> {
     let file = options
         .open(&lock)
         .with_context(|| lock.display().to_string())?;
-    file.try_lock()
-        .context("another middlewared is serving it")?;
+    if file.try_lock().is_err() {
+        bail!(taken_by(server_of(path)?.as_deref()));
+    }
     Ok(file)
 }
 
@@ -124,9 +132,14 @@ fn remove_stale(path: &Path) -> anyhow::Result<()> {
         ),
     }
     if let Some(server) = server_of(path)? {
-        bail!("another process (pid {server}) is serving it; stop that first");
+        bail!(taken_by(Some(&server)));
     }
     Ok(fs::remove_file(path)?)
+}
+
+fn taken_by(server: Option<&str>) -> String {
+    let pid = server.unwrap_or("unknown");
+    format!("another process (pid {pid}) is serving it; stop that first")
 }
 
 /// The process that serves a socket, if one does. Never waits, as a plain connect(2) would on a

@@ -15,8 +15,9 @@ const QUEUE: usize = 1024;
 /// How many calls share one commit at most.
 const BATCH: usize = 64;
 
-/// How many events a subscriber may be behind.
-const EVENTS: usize = 64;
+/// How many events a subscriber may be behind: as many as the waiting calls can make before it has
+/// its turn, so that whoever reads them as they come misses none.
+const EVENTS: usize = QUEUE;
 
 /// A durable change, to be told to subscribers.
 pub(crate) type Events = broadcast::Sender<Arc<Event>>;
@@ -137,7 +138,7 @@ fn run(writer: &mut Writer, jobs: Vec<Job>, events: &Events) {
     if jobs.is_empty() {
         return;
     }
-    let may_use = jobs.iter().any(|job| job.call.offline());
+    let may_use = jobs.iter().any(|job| job.call.is_way_back());
     let reserve = if may_use {
         Reserve::MayUse
     } else {

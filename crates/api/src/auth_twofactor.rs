@@ -195,11 +195,16 @@ impl Declared for Update {
 impl Write for Update {
     const OFFLINE: bool = true;
 
+    fn is_way_back(&self) -> bool {
+        self.auth_twofactor_update.enabled == Some(false)
+    }
+
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<Config, CallError> {
         let old = write.tx.settings()?;
         let new = self.auth_twofactor_update.apply(old);
         self.auth_twofactor_update.check_span(&new)?;
-        if new.enabled && !old.enabled {
+        let lacks_device = !write.tx.has_device(ROOT)?;
+        if new.enabled && (!old.enabled || lacks_device) {
             ensure_device(write, &new)?;
         }
         if new != old {

@@ -33,9 +33,14 @@ pub(crate) trait Read: Declared {
 /// A method that changes state. It may run more than once before its changes are kept, so it changes
 /// nothing but the transaction.
 pub(crate) trait Write: Declared {
-    /// Whether it is somebody's way back in: it may then use the space kept for recovery, and must
-    /// do no harm when done twice.
+    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
     const OFFLINE: bool = false;
+
+    /// Whether this call is somebody's way back in, which may use the space kept for that.
+    fn is_way_back(&self) -> bool {
+        false
+    }
+
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<Self::Output, CallError>;
 }
 
@@ -107,7 +112,7 @@ pub enum Prepared {
 /// A write whose params are valid; it waits for the writer.
 pub struct WriteCall {
     method: &'static str,
-    offline: bool,
+    is_way_back: bool,
     run: Box<RunWrite>,
 }
 
@@ -122,8 +127,8 @@ impl WriteCall {
 
     /// Whether it may use the space that is kept for recovery.
     #[must_use]
-    pub const fn offline(&self) -> bool {
-        self.offline
+    pub const fn is_way_back(&self) -> bool {
+        self.is_way_back
     }
 
     /// Runs it as a part of a batch.
@@ -176,7 +181,7 @@ pub struct Method {
     pub name: &'static str,
     /// What it may touch.
     pub kind: Kind,
-    /// Whether recovery may run it: idempotent, and allowed the last of the disk's space.
+    /// Whether recovery may run it without the daemon: it is idempotent.
     pub offline: bool,
     prepare: fn(RawParams) -> Result<Prepared, CallError>,
     params: fn() -> Schema,
@@ -205,11 +210,11 @@ impl Method {
     pub(crate) const fn write<M: Write>() -> Self {
         Self::new::<M>(Kind::Write, M::OFFLINE, |params| {
             let method = M::decode(params)?;
+            let is_way_back = method.is_way_back();
             let run = move |write: &mut Writing<'_, '_>| method.call(write).and_then(|o| send(&o));
-            let (method, offline) = (M::NAME, M::OFFLINE);
             Ok(Prepared::Write(WriteCall {
-                method,
-                offline,
+                method: M::NAME,
+                is_way_back,
                 run: Box::new(run),
             }))
         })

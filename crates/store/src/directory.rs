@@ -97,6 +97,10 @@ impl StateDir {
         let entries = fs::read_dir(&self.path).map_err(StateError::io(&self.path))?;
         for entry in entries {
             let path = entry.map_err(StateError::io(&self.path))?.path();
+            // The directory may be a filesystem of its own, with what mke2fs(8) puts in each.
+            if path.ends_with("lost+found") {
+                continue;
+            }
             let kind = if path == self.backups() {
                 Kind::Directory
             } else {

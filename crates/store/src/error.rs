@@ -43,7 +43,7 @@ pub enum StateError {
         expected: &'static str,
     },
     /// The database is gone while traces of it remain.
-    #[error("{} is missing, but {} shows that there was one; put back the newest copy from {}, or, to start anew with two-factor authentication off, remove {}", database.display(), trace.display(), backups.display(), trace.display())]
+    #[error("{} is missing, but {} shows that there was one; put back the newest copy from {}, without a -wal or -shm beside it. Or, to start anew with two-factor authentication off, move the whole of {} aside", database.display(), trace.display(), backups.display(), dir_of(database))]
     Lost {
         /// Where the database should be.
         database: PathBuf,
@@ -63,7 +63,7 @@ pub enum StateError {
         detail: String,
     },
     /// The database was written by a newer release that says that this one cannot read it.
-    #[error("{} has schema version {found}, and this middlewared reads up to {supported}; install the newer release again, or put back a copy from {}", database.display(), backups.display())]
+    #[error("{} has schema version {found}, and this middlewared reads up to {supported}; install the newer release again, or put back a copy from {}, without the -wal and -shm beside it", database.display(), backups.display())]
     Newer {
         /// The database.
         database: PathBuf,
@@ -108,6 +108,11 @@ pub enum StateError {
     /// No random bytes for a new master key.
     #[error("the kernel gave no random bytes; no master key was made")]
     NoRandomness,
+}
+
+/// The directory of a path, for a message.
+fn dir_of(path: &Path) -> std::path::Display<'_> {
+    path.parent().unwrap_or(path).display()
 }
 
 impl StateError {

@@ -1,4 +1,5 @@
 //! The store through its public face, on real files.
+// Long on purpose: every way in which the state directory can be wrong, side by side.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
