@@ -65,7 +65,7 @@ fn a_second_daemon_on_the_same_socket_is_refused() {
     let mut daemon = Daemon::start();
     let path = daemon.socket().to_owned();
     let said = refused(|second| second.socket(&path));
-    assert!(said.contains("another middlewared is serving it"), "{said}");
+    assert!(said.contains("is serving it; stop that first"), "{said}");
     assert!(said.contains(&*path.to_string_lossy()), "{said}");
     assert_alive(&mut daemon, "a second daemon");
 }
