@@ -9,7 +9,7 @@ use serde_json::json;
 use testkit::{Daemon, Socket};
 
 use super::resident_kib;
-use crate::support::{assert_alive, enable, frame, good_codes, request, verify};
+use crate::support::{assert_alive, audited, enable, frame, good_codes, request, verify};
 
 /// What a client that reads nothing may cost: the figure of the main job.
 const MOST_KIB: u64 = 16 * 1024;
@@ -93,7 +93,7 @@ fn a_client_that_reads_late_gets_every_answer() {
 /// Events are not kept for ever: whoever does not keep up is told that some are missing.
 #[test]
 fn a_subscriber_that_does_not_keep_up_is_told_and_costs_little() {
-    const BATCHES: u64 = 150;
+    const BATCHES: u64 = 300;
     let daemon = Daemon::start();
     let mut slow = daemon.connect();
     slow.call("core.subscribe", json!(["auth.twofactor.config"]));
@@ -139,6 +139,50 @@ fn a_subscriber_that_does_not_keep_up_is_told_and_costs_little() {
         json!([{"services": {"ssh": true}}]),
     );
     assert_eq!(slow.event()["params"]["fields"]["services"]["ssh"], true);
+}
+
+/// Group commit makes events in bursts, of as many calls as can wait for the writer. Whoever reads
+/// them as they come misses none.
+#[test]
+fn a_subscriber_that_reads_misses_nothing() {
+    let daemon = Daemon::start();
+    let mut subscriber = daemon.connect();
+    subscriber.call("core.subscribe", json!(["*"]));
+    let reading = thread::spawn(move || {
+        let mut events = 0;
+        loop {
+            let event = subscriber.event();
+            assert_eq!(
+                event["method"], "collection_update",
+                "after {events}: {event}"
+            );
+            events += 1;
+            if event["params"]["fields"]["services"]["ssh"] == true {
+                return events;
+            }
+        }
+    });
+    thread::scope(|scope| {
+        for client in 0..12 {
+            let mut socket = daemon.connect();
+            scope.spawn(move || {
+                for round in 0..20 {
+                    for id in 0..20 {
+                        let changes = json!([{"window": 1 + (client + round + id) % 10}]);
+                        socket.send(&request(id, "auth.twofactor.update", changes));
+                    }
+                    for _ in 0..20 {
+                        assert!(socket.recv().get("result").is_some());
+                    }
+                }
+            });
+        }
+    });
+    let last = json!([{"services": {"ssh": true}}]);
+    daemon.connect().call("auth.twofactor.update", last);
+    let events = reading.join().unwrap();
+    assert_eq!(events, audited(&daemon.state_dir(), "changed"));
+    assert!(events > 1000, "{events} are no burst");
 }
 
 /// Whoever does not finish a head or a body is shown out, however often it sends a byte.
