@@ -4,14 +4,13 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
-use std::process::Command;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::{Daemon, Socket, binaries, run_with_deadline};
 
-use crate::support::{Relay, audit, enable, frame, read_to_end, request, stderr};
+use crate::support::{Relay, audit, enable, eventually, frame, read_to_end, request, stderr};
 
 const NOBODY: u32 = 65_534;
 const SOMEBODY: u32 = 54_321;
@@ -232,13 +231,22 @@ fn systemd_socket_activate_s_socket_is_taken() {
         .arg(binaries::middlewared());
     command.arg("--state-dir").arg(place.dir().join("state"));
     command.stderr(fs::File::create(place.dir().join("log")).unwrap());
-    let mut activator = command
-        .spawn()
-        .expect("systemd-socket-activate (Debian: systemd)");
-    crate::support::eventually("the socket", || Path::new(&socket).exists());
-    // It starts the daemon for the first connection, in its own place.
-    let answer = Socket::connect(&socket).call("core.ping", json!([]));
-    activator.kill().unwrap();
-    activator.wait().unwrap();
-    assert_eq!(answer, "pong");
+    let activator = command.spawn();
+    let _activator = Killed(activator.expect("systemd-socket-activate (Debian: systemd)"));
+    // It starts the daemon for the first connection, in its own place. Between bind(2) and listen(2)
+    // the socket is there and refuses.
+    eventually("an answer", || {
+        let connected = Socket::try_connect(&socket);
+        connected.is_ok_and(|mut socket| socket.call("core.ping", json!([])) == "pong")
+    });
+}
+
+/// A process that ends with the test, however that ends.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
