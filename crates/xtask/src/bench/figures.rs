@@ -118,6 +118,9 @@ fn unread_calls(programs: &Programs, _: &Options) -> Result<Vec<Figure>> {
     let mut stream = UnixStream::connect(place.socket())?;
     wire::upgrade(&mut stream)?;
     let most = flood(&mut stream, || Ok(memory::of(running.pid())?.rss))?;
+    // The replies wait for their reader: a closed connection would have cost nothing either.
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    wire::ask(&mut stream, &[], wire::complete_frame)?;
     // Whoever floods must not have stopped the others.
     let mut other = UnixStream::connect(place.socket())?;
     other.set_read_timeout(Some(Duration::from_secs(5)))?;
