@@ -147,9 +147,8 @@ mod tests {
     use super::*;
 
     fn load(file: &str, args: &[&str]) -> anyhow::Result<Config> {
-        let dir = std::env::temp_dir().join(format!("middlewared-config-{}", std::process::id()));
-        fs::create_dir_all(&dir).unwrap();
-        let path = dir.join(format!("{}.toml", file.len()));
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("config.toml");
         fs::write(&path, file).unwrap();
         let path = path.to_str().unwrap();
         let flags = Flags::parse_from(["middlewared", "--config", path].iter().chain(args));

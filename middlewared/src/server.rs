@@ -21,13 +21,10 @@ use crate::listener::{Door, accept};
 use crate::logging::Log;
 use crate::service::Service;
 use crate::socket::Socket;
-use crate::writer::Queue;
+use crate::writer::{HOUSEKEEPING, Queue};
 
 /// How long calls in flight have when the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
-
-/// How often it is looked whether a copy of the state is due.
-const HOUSEKEEPING: Duration = Duration::from_hours(1);
 
 /// Runs the daemon until SIGTERM or SIGINT.
 ///

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::{Answer, CallError, Done, Event, WriteCall};
 use nix::errno::Errno;
-use store::{Peer, Ran, Reserve, Writer};
+use store::{Copy, Peer, Ran, Reserve, Writer};
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 /// How many calls wait at most; whoever comes then waits outside.
@@ -14,6 +15,9 @@ const QUEUE: usize = 1024;
 
 /// How many calls share one commit at most.
 const BATCH: usize = 64;
+
+/// How often it is looked whether a copy of the state is due.
+pub(crate) const HOUSEKEEPING: Duration = Duration::from_mins(10);
 
 /// How many events a subscriber may be behind: as many as the waiting calls can make before it has
 /// its turn, so that whoever reads them as they come misses none.
@@ -53,7 +57,7 @@ impl Queue {
         };
         let thread = thread::Builder::new()
             .name("writer".to_owned())
-            .spawn(move || work(writer, incoming, &events))
+            .spawn(move || work(writer, incoming, events))
             .context("the writer thread cannot be started")?;
         Ok((queue, thread))
     }
@@ -99,7 +103,13 @@ impl Queue {
     }
 }
 
-fn work(mut writer: Writer, mut incoming: mpsc::Receiver<Order>, events: &Events) {
+fn work(writer: Writer, mut incoming: mpsc::Receiver<Order>, events: Events) {
+    let mut desk = Desk {
+        writer,
+        events,
+        changed: false,
+        copied: None,
+    };
     while let Some(first) = incoming.blocking_recv() {
         let mut jobs = Vec::new();
         let mut next = Some(first);
@@ -107,8 +117,8 @@ fn work(mut writer: Writer, mut incoming: mpsc::Receiver<Order>, events: &Events
             match order {
                 Order::Run(job) => jobs.push(job),
                 order => {
-                    run(&mut writer, std::mem::take(&mut jobs), events);
-                    see_to(&writer, order);
+                    desk.run(std::mem::take(&mut jobs));
+                    desk.see_to(order);
                 }
             }
             next = if jobs.len() < BATCH {
@@ -117,54 +127,88 @@ fn work(mut writer: Writer, mut incoming: mpsc::Receiver<Order>, events: &Events
                 None
             };
         }
-        run(&mut writer, jobs, events);
+        desk.run(jobs);
+        desk.copy_if_changed();
     }
 }
 
-fn see_to(writer: &Writer, order: Order) {
-    match order {
-        Order::KeepHouse => match writer.keep_house(clock::now()) {
-            Ok(true) => tracing::info!("made today's copy of the state"),
+/// The writer, and what it knows of today's copy.
+struct Desk {
+    writer: Writer,
+    events: Events,
+    /// Subscribers were told of something that the newest copy does not have.
+    changed: bool,
+    /// When a copy was last tried because of a change.
+    copied: Option<Instant>,
+}
+
+impl Desk {
+    /// Runs a batch, and answers when it is durable.
+    fn run(&mut self, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let may_use = jobs.iter().any(|job| job.call.is_way_back());
+        let reserve = if may_use {
+            Reserve::MayUse
+        } else {
+            Reserve::Keep
+        };
+        let ran = self.writer.batch(clock::now(), reserve, &jobs, |job, tx| {
+            job.call.run(tx, job.peer)
+        });
+        match ran {
+            Ok(ran) => {
+                for (job, ran) in jobs.into_iter().zip(ran) {
+                    self.changed |= answer(job, ran, &self.events);
+                }
+            }
+            Err(error) => {
+                tracing::error!(%error, calls = jobs.len(), "nothing could be written");
+                for job in jobs {
+                    let _ = job.answer.send(Err(CallError::undone(&error)));
+                }
+            }
+        }
+    }
+
+    fn see_to(&mut self, order: Order) {
+        match order {
+            Order::KeepHouse if self.changed => self.copy_if_changed(),
+            Order::KeepHouse => self.keep_house(Copy::Daily),
+            Order::Beat(done) => drop(done.send(())),
+            Order::Run(_) => {}
+        }
+    }
+
+    /// Makes a copy that has the newest change, but does not let a stream of changes make a stream
+    /// of copies: the next housekeeping makes up for it.
+    fn copy_if_changed(&mut self) {
+        let is_time = self.copied.is_none_or(|at| at.elapsed() >= HOUSEKEEPING);
+        if self.changed && is_time {
+            // Also when it fails: it is tried again at the next housekeeping, not after each change.
+            self.copied = Some(Instant::now());
+            self.keep_house(Copy::Fresh);
+        }
+    }
+
+    fn keep_house(&mut self, due: Copy) {
+        match self.writer.keep_house(clock::now(), due) {
+            Ok(true) => {
+                tracing::info!("made a copy of the state");
+                self.changed = false;
+            }
             Ok(false) => {}
-            Err(error) => tracing::warn!(%error, "no copy of the state was made today"),
-        },
-        Order::Beat(done) => drop(done.send(())),
-        Order::Run(_) => {}
-    }
-}
-
-/// Runs a batch, and answers when it is durable.
-fn run(writer: &mut Writer, jobs: Vec<Job>, events: &Events) {
-    if jobs.is_empty() {
-        return;
-    }
-    let may_use = jobs.iter().any(|job| job.call.is_way_back());
-    let reserve = if may_use {
-        Reserve::MayUse
-    } else {
-        Reserve::Keep
-    };
-    let ran = writer.batch(clock::now(), reserve, &jobs, |job, tx| {
-        job.call.run(tx, job.peer)
-    });
-    match ran {
-        Ok(ran) => {
-            for (job, ran) in jobs.into_iter().zip(ran) {
-                answer(job, ran, events);
-            }
-        }
-        Err(error) => {
-            tracing::error!(%error, calls = jobs.len(), "nothing could be written");
-            for job in jobs {
-                let _ = job.answer.send(Err(CallError::undone(&error)));
-            }
+            Err(error) => tracing::warn!(%error, "no copy of the state could be made"),
         }
     }
 }
 
-fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) {
+/// Answers one call of a durable batch. Whether subscribers were told of a change.
+fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool {
     let Job { call, peer, answer } = job;
     let method = call.method();
+    let mut changed = false;
     let result = match ran {
         Ran::Returned(Ok(Done {
             result,
@@ -179,6 +223,7 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) {
                 } = peer;
                 tracing::info!(method, outcome, uid, pid, login_uid, "done");
             }
+            changed = !told.is_empty();
             for event in told {
                 // Nobody listens: fine.
                 let _ = events.send(Arc::new(event));
@@ -194,6 +239,7 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) {
         )),
     };
     let _ = answer.send(result);
+    changed
 }
 
 fn stopped() -> CallError {

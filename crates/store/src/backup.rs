@@ -1,4 +1,6 @@
-//! Copies of the database beside it: one a day, and one before each migration.
+//! Copies of the database beside it: one a day, a fresh one after changes, and one before each
+//! migration. A store in which nothing ever happened has none, so that restoring the newest copy never
+//! means starting anew.
 //!
 //! Copies are made online (SQLite's backup API) under another name and renamed when durable, so that
 //! a copy that has its name is whole. They hold sealed secrets, never the key.
@@ -21,12 +23,28 @@ const KEPT_DAYS: usize = 7;
 
 const DAILY: &str = "daily-";
 
-/// Makes today's copy where there is none yet. Whether one was made.
-pub(crate) fn daily(conn: &Connection, dir: &StateDir, now: UnixTime) -> Result<bool, StateError> {
+/// When today's copy is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Copy {
+    /// If there is none yet.
+    Daily,
+    /// In place of the one there is: something changed that a restored copy should have.
+    Fresh,
+}
+
+/// Makes today's copy where it is due. Whether one was made.
+pub(crate) fn today(
+    conn: &Connection,
+    dir: &StateDir,
+    now: UnixTime,
+    due: Copy,
+) -> Result<bool, StateError> {
     let database = dir.database();
-    let day = day_of(conn, now).map_err(|error| StateError::from_sqlite(&database, error))?;
+    let sqlite = |error| StateError::from_sqlite(&database, error);
+    let day = day_of(conn, now).map_err(sqlite)?;
     let target = dir.backups().join(format!("{DAILY}{day}.db"));
-    if target.exists() {
+    let is_there = due == Copy::Daily && target.exists();
+    if is_there || !was_used(conn).map_err(sqlite)? {
         return Ok(false);
     }
     copy(conn, dir, &target)?;
@@ -57,14 +75,23 @@ fn copy(conn: &Connection, dir: &StateDir, target: &Path) -> Result<(), StateErr
         _ => {}
     }
     let unfinished = target.with_extension("new");
-    // Truncated and private before SQLite opens it.
-    directory::write_private(&unfinished, b"")?;
-    copy_pages(conn, &unfinished).map_err(|error| StateError::from_sqlite(&unfinished, error))?;
-    File::open(&unfinished)
-        .and_then(|file| file.sync_all())
-        .map_err(StateError::io(&unfinished))?;
-    fs::rename(&unfinished, target).map_err(StateError::io(target))?;
+    let made = write_copy(conn, &unfinished)
+        .and_then(|()| fs::rename(&unfinished, target).map_err(StateError::io(target)));
+    if made.is_err() {
+        // Half a copy is of no use, and its space may be needed.
+        let _ = fs::remove_file(&unfinished);
+    }
+    made?;
     directory::sync_parent(target)
+}
+
+fn write_copy(conn: &Connection, path: &Path) -> Result<(), StateError> {
+    // Truncated and private before SQLite opens it.
+    directory::write_private(path, b"")?;
+    copy_pages(conn, path).map_err(|error| StateError::from_sqlite(path, error))?;
+    File::open(path)
+        .and_then(|file| file.sync_all())
+        .map_err(StateError::io(path))
 }
 
 fn copy_pages(conn: &Connection, target: &Path) -> rusqlite::Result<()> {
@@ -72,6 +99,12 @@ fn copy_pages(conn: &Connection, target: &Path) -> rusqlite::Result<()> {
     Backup::new(conn, &mut copy)?.run_to_completion(1024, Duration::ZERO, None)?;
     // A single file that needs no -wal beside it.
     copy.pragma_update(None, "journal_mode", "delete")
+}
+
+/// Whether there is anything worth a copy: a device, or a change that was audited.
+fn was_used(conn: &Connection) -> rusqlite::Result<bool> {
+    const SQL: &str = "SELECT EXISTS (SELECT 1 FROM devices) OR EXISTS (SELECT 1 FROM audit)";
+    conn.query_row(SQL, [], |row| row.get(0))
 }
 
 fn day_of(conn: &Connection, now: UnixTime) -> rusqlite::Result<String> {

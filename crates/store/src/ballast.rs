@@ -26,10 +26,10 @@ impl Ballast {
         &self.path
     }
 
-    /// Takes up the space again, where there is enough.
-    pub(crate) fn ensure(&self) {
+    /// Takes up the space again, where there is enough. Whether it is taken.
+    pub(crate) fn ensure(&self) -> bool {
         if self.is_full() {
-            return;
+            return true;
         }
         let filled = OpenOptions::new()
             .write(true)
@@ -38,10 +38,11 @@ impl Ballast {
             .mode(0o600)
             .open(&self.path)
             .and_then(|file| posix_fallocate(&file, 0, SIZE).map_err(Into::into));
-        if let Err(error) = filled {
+        if let Err(error) = &filled {
             tracing::warn!(%error, "no space for the reserve that an unlock on a full disk needs");
             self.release();
         }
+        filled.is_ok()
     }
 
     /// Gives the space back. Whether there was any.

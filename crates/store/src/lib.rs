@@ -28,6 +28,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 pub use audit::{AuditEntry, Peer};
+pub use backup::Copy;
 pub use devices::StoredDevice;
 pub use error::{StateError, StoreError};
 pub use settings::Settings;

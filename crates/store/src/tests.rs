@@ -413,12 +413,18 @@ fn the_audit_is_a_ring() {
 #[test]
 fn one_copy_a_day_is_made_and_seven_are_kept() {
     let place = Place::new();
-    write(&place, enable).unwrap();
-    let writer = place.open().unwrap().into_writer();
+    place.with_device();
+    let mut writer = place.open().unwrap().into_writer();
     for day in 0..9 {
         let at = UnixTime::from_secs(NOW.as_secs() + day * 86_400);
-        assert!(writer.keep_house(at).unwrap());
-        assert!(!writer.keep_house(at).unwrap(), "one a day");
+        assert!(writer.keep_house(at, Copy::Daily).unwrap());
+        assert!(!writer.keep_house(at, Copy::Daily).unwrap(), "one a day");
+        if day == 8 {
+            writer
+                .batch(at, Reserve::Keep, &[()], |(), tx| enable(tx))
+                .unwrap();
+            assert!(writer.keep_house(at, Copy::Fresh).unwrap(), "in its place");
+        }
     }
     drop(writer);
     let mut copies: Vec<PathBuf> = fs::read_dir(place.file("backups"))
@@ -429,4 +435,14 @@ fn one_copy_a_day_is_made_and_seven_are_kept() {
     assert_eq!(copies.len(), 7);
     fs::copy(copies.last().unwrap(), place.file("middlewared.db")).unwrap();
     assert!(enabled(&place), "a copy put back is a whole store");
+}
+
+#[test]
+fn a_store_in_which_nothing_happened_has_no_copy_to_start_anew_from() {
+    let place = Place::new();
+    let writer = place.open().unwrap().into_writer();
+    for due in [Copy::Daily, Copy::Fresh] {
+        assert!(!writer.keep_house(NOW, due).unwrap());
+    }
+    assert!(!place.file("backups").exists());
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, Savepoint, TransactionBehavior};
 use twofactor::UnixTime;
 
+use crate::backup::Copy;
 use crate::directory::StateDir;
 use crate::seal::Sealer;
 use crate::{ReadTx, StateError, StoreError, WriteTx, backup};
@@ -64,14 +65,17 @@ impl Writer {
         first
     }
 
-    /// Makes today's copy of the state, and takes up the recovery reserve again where it was used.
-    /// Whether a copy was made.
+    /// Makes today's copy of the state where it is due, and takes up the recovery reserve again where
+    /// it was used. Whether a copy was made.
     ///
     /// # Errors
     /// No copy could be made; the state itself is not affected.
-    pub fn keep_house(&self, now: UnixTime) -> Result<bool, StateError> {
-        self.dir.ballast().ensure();
-        backup::daily(&self.conn, &self.dir, now)
+    pub fn keep_house(&self, now: UnixTime, due: Copy) -> Result<bool, StateError> {
+        // The reserve first: a copy must not take the space that an unlock needs.
+        if !self.dir.ballast().ensure() {
+            return Ok(false);
+        }
+        backup::today(&self.conn, &self.dir, now, due)
     }
 
     fn try_batch<C, T, E>(
