@@ -41,6 +41,9 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
             "{reason}: secrets cannot be read; two-factor authentication can still be turned off"
         );
     }
+    if !clock::sync_state().synchronised {
+        tracing::warn!("nothing keeps the clock right (see timedatectl): codes may be refused");
+    }
     let socket = Socket::open(&config.socket)?;
     let reader = store.reader()?;
     let (writes, thread) = Queue::start(store.into_writer())?;
