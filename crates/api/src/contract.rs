@@ -5,7 +5,7 @@ use schemars::Schema;
 use serde_json::{Map, Value, json};
 
 use crate::event::EVENTS;
-use crate::method::Method;
+use crate::method::{Method, namespace_of};
 use crate::{auth_twofactor, methods};
 
 /// Everything that can be called and subscribed to, as committed in `docs/api.json`.
@@ -139,8 +139,5 @@ pub(crate) fn get_services() -> Map<String, Value> {
 }
 
 fn service_of(method: &Method) -> &'static str {
-    method
-        .name
-        .rsplit_once('.')
-        .map_or("", |(service, _)| service)
+    namespace_of(method.name)
 }

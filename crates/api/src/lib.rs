@@ -27,7 +27,7 @@ pub use session::Session;
 /// Every namespace, in the order of their names.
 const NAMESPACES: [&[Method]; 3] = [auth::METHODS, auth_twofactor::METHODS, core::METHODS];
 
-/// Every method, sorted by name.
+/// Every method, by namespace and name.
 pub fn methods() -> impl Iterator<Item = &'static Method> {
     NAMESPACES.into_iter().flatten()
 }
@@ -47,17 +47,29 @@ pub fn find(name: &str) -> Option<&'static Method> {
     clippy::indexing_slicing,
     reason = "runs in the compiler, below the lengths"
 )]
-// A method that is out of order, or declared twice, does not compile.
+// A method that is out of order, in another namespace than its neighbours, or declared twice, does
+// not compile.
 const _: () = {
-    let mut last = "";
+    let mut last_namespace = "";
     let mut namespace = 0;
     while namespace < NAMESPACES.len() {
         let methods = NAMESPACES[namespace];
+        let name = method::namespace_of(methods[0].name);
+        assert!(
+            method::is_before(last_namespace, name),
+            "NAMESPACES must be sorted by name"
+        );
+        last_namespace = name;
+        let mut last = "";
         let mut at = 0;
         while at < methods.len() {
             assert!(
                 method::is_before(last, methods[at].name),
                 "METHODS must be sorted by name"
+            );
+            assert!(
+                method::is_same(name, method::namespace_of(methods[at].name)),
+                "METHODS must be of one namespace"
             );
             last = methods[at].name;
             at += 1;

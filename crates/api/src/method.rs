@@ -284,3 +284,21 @@ pub(crate) const fn is_before(a: &str, b: &str) -> bool {
     }
     a.len() < b.len()
 }
+
+/// Whether `a` and `b` are the same, for the compiler.
+pub(crate) const fn is_same(a: &str, b: &str) -> bool {
+    !is_before(a, b) && !is_before(b, a)
+}
+
+/// What comes before the last dot of a method's name.
+#[expect(clippy::indexing_slicing, reason = "indexed below the length")]
+pub(crate) const fn namespace_of(name: &str) -> &str {
+    let mut dot = name.len();
+    while dot > 0 {
+        dot -= 1;
+        if name.as_bytes()[dot] == b'.' {
+            break;
+        }
+    }
+    name.split_at(dot).0
+}

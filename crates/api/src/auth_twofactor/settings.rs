@@ -1,23 +1,21 @@
-//! `auth.twofactor.*`: the 22.12 API, whose one secret is root's first device.
+//! `auth.twofactor.config` and `update`: what governs the whole machine.
 
-use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
-use store::{ReadTx, Settings, StoreError, StoredDevice, entropy};
-use twofactor::{Algorithm, Device, MAX_SPAN_SECS, ProvisioningUri, Secret, UnixTime, Verdict};
+use store::{Settings, StoreError, StoredDevice};
+use twofactor::MAX_SPAN_SECS;
 use zeroize::Zeroizing;
 
+use super::ROOT;
+use super::secret::issue_device;
 use crate::CallError;
 use crate::error::Issue;
 use crate::event::Event;
-use crate::fields::{Interval, OtpDigits, Token, WindowSteps};
-use crate::method::{Declared, Method, Read, Reading, Write, Writing};
+use crate::fields::{Interval, OtpDigits, WindowSteps};
+use crate::method::{Declared, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
-
-/// Whose device the 22.12 API acts on.
-const ROOT: u32 = 0;
 
 fields! {
     /// The settings, and root's first device with its secret in clear.
@@ -40,70 +38,6 @@ impl Read for GetConfig {
             ShownSecret::of(device.as_ref()),
             device.as_ref(),
         ))
-    }
-}
-
-fields! {
-    /// Makes the provisioning URI of root's first device, which a phone's app reads as a QR code.
-    ///
-    /// It contains the secret. Before there is one, this is an error.
-    pub(crate) struct GetProvisioningUri {}
-}
-
-impl Declared for GetProvisioningUri {
-    const NAME: &'static str = "auth.twofactor.provisioning_uri";
-    type Output = ShownUri;
-}
-
-impl Read for GetProvisioningUri {
-    fn call(self, read: &Reading<'_>) -> Result<ShownUri, CallError> {
-        let Some(stored) = read.tx.first_device(ROOT)? else {
-            return Err(CallError::refused(Errno::ENOENT, NO_SECRET));
-        };
-        let hostname = nix::unistd::gethostname().unwrap_or_default();
-        let label = format!("{}@{}", hostname.to_string_lossy(), read.identity.product);
-        Ok(ShownUri(ProvisioningUri::new(
-            &read.identity.issuer,
-            &label,
-            &stored.device,
-        )))
-    }
-}
-
-/// The URI, to be sent to this one caller.
-#[derive(JsonSchema)]
-#[schemars(transparent)]
-pub(crate) struct ShownUri(#[schemars(with = "String")] ProvisioningUri);
-
-impl Serialize for ShownUri {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
-    }
-}
-
-const NO_SECRET: &str = "There is no secret yet; it is made when two-factor authentication is \
-    first turned on: midclt call auth.twofactor.update '{\"enabled\": true}'";
-
-fields! {
-    /// Replaces the secret of root's first device at once: phones that have the old one stop
-    /// working.
-    ///
-    /// Refused while two-factor authentication is off.
-    pub(crate) struct RenewSecret {}
-}
-
-impl Declared for RenewSecret {
-    const NAME: &'static str = "auth.twofactor.renew_secret";
-    type Output = bool;
-}
-
-impl Write for RenewSecret {
-    fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
-        let settings = enabled_settings(write.tx)?;
-        issue_device(write, &settings)?;
-        write.audit("renewed")?;
-        emit_config(write, &settings)?;
-        Ok(true)
     }
 }
 
@@ -239,53 +173,6 @@ const fn outcome(old: &Settings, new: &Settings) -> &'static str {
     }
 }
 
-fields! {
-    /// Checks a code of root's first device. A code is good once.
-    ///
-    /// Refused while two-factor authentication is off.
-    pub(crate) struct Verify {
-        /// The code as typed: digits, with or without spaces between groups. A number is taken for
-        /// its digits, so a code that starts with 0 must be a string. Null is no code.
-        token: Token,
-    }
-}
-
-impl Declared for Verify {
-    const NAME: &'static str = "auth.twofactor.verify";
-    type Output = bool;
-}
-
-impl Write for Verify {
-    fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
-        let settings = enabled_settings(write.tx)?;
-        let Some(StoredDevice { id, mut device }) = write.tx.first_device(ROOT)? else {
-            return Ok(false);
-        };
-        let verdict = device.verify(&self.token.0, write.tx.now(), settings.window);
-        match verdict {
-            Verdict::Accepted { .. } => {
-                write.tx.record_use(id, device.floor)?;
-                write.audit("accepted")?;
-            }
-            Verdict::Replayed => write.audit("replayed")?,
-            Verdict::Wrong => write.audit("wrong")?,
-            // Not a guess, so nothing worth a write.
-            Verdict::Malformed => {}
-        }
-        Ok(verdict.is_accepted())
-    }
-}
-
-/// The settings, or the original's refusal while it is off.
-fn enabled_settings(tx: &ReadTx<'_>) -> Result<Settings, CallError> {
-    let settings = tx.settings()?;
-    if settings.enabled {
-        return Ok(settings);
-    }
-    let message = "Please enable Two Factor Authentication first.";
-    Err(CallError::refused(Errno::EFAULT, message))
-}
-
 /// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
 /// nobody could pass with it.
 fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
@@ -295,19 +182,10 @@ fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(),
     }
 }
 
-fn issue_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
-    let device = Device {
-        secret: Secret::generate(entropy::random()?),
-        algorithm: Algorithm::default(),
-        digits: settings.digits,
-        step: settings.step,
-        floor: UnixTime::EPOCH,
-    };
-    write.tx.replace_devices(ROOT, &device)?;
-    Ok(())
-}
-
-fn emit_config(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
+pub(super) fn emit_config(
+    write: &mut Writing<'_, '_>,
+    settings: &Settings,
+) -> Result<(), CallError> {
     let config = Config::new(settings, ShownSecret::Withheld, None);
     let fields = to_raw_value(&config).map_err(|_| CallError::internal("no event was made"))?;
     write.emit(Event::changed(GetConfig::NAME, fields));
@@ -390,11 +268,3 @@ impl Serialize for ShownSecret {
         }
     }
 }
-
-pub(crate) const METHODS: &[Method] = &[
-    Method::read::<GetConfig>(),
-    Method::read::<GetProvisioningUri>(),
-    Method::write::<RenewSecret>(),
-    Method::write::<Update>(),
-    Method::write::<Verify>(),
-];
