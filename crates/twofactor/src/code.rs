@@ -57,7 +57,8 @@ impl Code {
         code
     }
 
-    fn empty() -> Code {
+    /// No digits at all, which is what no device makes.
+    pub(crate) fn empty() -> Code {
         Code {
             ascii: [0; MAX_DIGITS],
             length: 0,

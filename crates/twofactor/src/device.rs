@@ -46,13 +46,17 @@ impl Device {
         if bool::from(matches.burned) {
             Verdict::Replayed
         } else if bool::from(matches.fresh) {
-            self.floor = self.step.end_of(matches.latest);
+            self.burn(matches.latest);
             Verdict::Accepted {
                 counter: matches.latest,
             }
         } else {
             Verdict::Wrong
         }
+    }
+
+    fn burn(&mut self, counter: u64) {
+        self.floor = self.step.end_of(counter);
     }
 
     fn matches(&self, typed: &Code, now: UnixTime, window: Window) -> Matches {
@@ -67,6 +71,102 @@ impl Device {
         }
         matches
     }
+}
+
+/// What the devices of an account say together about a typed code.
+#[must_use = "a verdict that nobody looks at protects nothing"]
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// The code is right and was not used before. It is burned on each of these devices: their
+    /// changed floors must be durable before anybody hears of this answer.
+    Accepted {
+        /// Which ones, by index and ascending: never none, and mostly one. The first is the one to
+        /// name.
+        devices: Vec<usize>,
+    },
+    /// The code is the used one of a device.
+    Replayed,
+    /// The code belongs to no device.
+    Wrong,
+    /// The text is no code of any device, so that nothing was guessed.
+    Malformed,
+}
+
+/// Judges what somebody typed over all devices that count, as [`Device::verify`] does for one.
+///
+/// The codes of all devices and steps are computed and compared in constant time, whatever was
+/// typed and whatever matched already: the time it takes tells the number of devices, their windows
+/// and algorithms, and nothing of the code (CVE-2022-29185). A code that is burned on any device
+/// opens none, even if another happens to have the same digits now: somebody may have seen them in
+/// use. Else it is burned wherever it is right.
+///
+/// On [`Judged::Accepted`] the floors of those devices have changed; on every other answer nothing
+/// has. Without a device everything is malformed.
+pub fn judge(devices: &mut [Device], typed: &str, now: UnixTime, window: Window) -> Judged {
+    let mut found = Vec::with_capacity(devices.len());
+    let mut is_malformed = true;
+    for device in devices.iter() {
+        let code = Code::parse(typed, device.digits);
+        let is_code = Choice::from(u8::from(code.is_some()));
+        is_malformed &= code.is_none();
+        let mut matches = device.matches(&code.unwrap_or_else(Code::empty), now, window);
+        matches.burned &= is_code;
+        matches.fresh &= is_code;
+        found.push(matches);
+    }
+    if is_malformed {
+        return Judged::Malformed;
+    }
+    let is_burned = found
+        .iter()
+        .fold(Choice::from(0), |any, matches| any | matches.burned);
+    if bool::from(is_burned) {
+        return Judged::Replayed;
+    }
+    let mut accepted = Vec::new();
+    for (index, (device, matches)) in devices.iter_mut().zip(&found).enumerate() {
+        if bool::from(matches.fresh) {
+            device.burn(matches.latest);
+            accepted.push(index);
+        }
+    }
+    if accepted.is_empty() {
+        Judged::Wrong
+    } else {
+        Judged::Accepted { devices: accepted }
+    }
+}
+
+/// How long somebody has to type the first code of a new device: 7 days.
+pub const PENDING_SECS: u64 = 7 * 86_400;
+
+/// How far a device is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enrolment {
+    /// The secret was issued, and no code of it has been seen.
+    Pending {
+        /// When it is forgotten.
+        until: UnixTime,
+    },
+    /// Its first right code was seen.
+    Active,
+}
+
+/// Which devices count at a door, in the order given.
+///
+/// The active ones do. A pending one does until it expires, so that its first right code can
+/// activate it, but only beside an active one: alone it leaves the account unenrolled, else whoever
+/// was handed a secret could log in with it before anybody confirmed that it arrived.
+#[must_use]
+pub fn counting(enrolments: &[Enrolment], today: UnixTime) -> Vec<bool> {
+    let is_enrolled = enrolments.contains(&Enrolment::Active);
+    enrolments
+        .iter()
+        .map(|enrolment| match *enrolment {
+            Enrolment::Active => true,
+            Enrolment::Pending { until } => is_enrolled && today < until,
+        })
+        .collect()
 }
 
 /// What a typed code equals in the window.

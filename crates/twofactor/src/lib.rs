@@ -6,18 +6,30 @@
 //! or a [`Code`] need not check it again.
 #![forbid(unsafe_code)]
 
+mod account;
+mod bypass;
 mod code;
 mod device;
+mod policy;
 mod provisioning;
+mod recovery;
 mod secret;
+mod source;
+mod throttle;
 mod time;
 mod totp;
 mod verdict;
 
+pub use account::{Account, AccountKey, AccountName};
+pub use bypass::{Bypass, BypassMinutes, BypassUses};
 pub use code::Code;
-pub use device::Device;
+pub use device::{Device, Enrolment, Judged, PENDING_SECS, counting, judge};
+pub use policy::{Identity, OutOfRange, Policy, Reason, Requirement, Standing, Unenrolled};
 pub use provisioning::ProvisioningUri;
+pub use recovery::{LookupHash, LookupSecret, NoMemory, RECOVERY_CODES, Salt, find};
 pub use secret::{Secret, SecretError};
-pub use time::UnixTime;
+pub use source::Source;
+pub use throttle::{Budget, Level, Limits, LockCause, Locked, PARTS_PER_FAILURE, Streak, Tally};
+pub use time::{Boot, BootId, Clocks, UnixTime};
 pub use totp::{Algorithm, Digits, MAX_SPAN_SECS, TimeStep, Window};
 pub use verdict::Verdict;

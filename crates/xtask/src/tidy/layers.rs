@@ -26,7 +26,15 @@ const OWN: &[(&str, &[&str])] = &[
 const EXTERNAL: &[(&str, &[&str])] = &[
     (
         "twofactor",
-        &["data-encoding", "subtle", "thiserror", "totp-rs", "zeroize"],
+        &[
+            "argon2",
+            "data-encoding",
+            "sha2",
+            "subtle",
+            "thiserror",
+            "totp-rs",
+            "zeroize",
+        ],
     ),
     ("clock", &["libc"]),
 ];
