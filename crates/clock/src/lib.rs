@@ -1,12 +1,16 @@
-//! The wall clock, and what the kernel knows about its synchronisation.
+//! The wall clock, what the kernel knows about its synchronisation, and the time since boot.
 //!
-//! The only crate that reads the clock. Everybody else takes a [`UnixTime`] as an argument.
+//! The only crate that reads the clock. Everybody else takes a [`UnixTime`] or [`Clocks`] as an
+//! argument.
 
+mod boot;
 mod ffi;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use twofactor::UnixTime;
+use twofactor::{Clocks, UnixTime};
+
+pub use boot::boot;
 
 /// The kernel gives a clock up at this error and marks it unsynchronised (`NTP_PHASE_LIMIT` in
 /// `include/linux/timex.h`). It is also what it says of a clock that nobody ever set.
@@ -24,6 +28,16 @@ pub fn now() -> UnixTime {
     )]
     let now = SystemTime::now();
     since_epoch(now)
+}
+
+/// What all clocks of the machine say now.
+#[must_use]
+pub fn clocks() -> Clocks {
+    Clocks {
+        wall: now(),
+        boot: boot(),
+        synchronised: sync_state().synchronised,
+    }
 }
 
 /// What the kernel knows about the wall clock (adjtimex(2)).

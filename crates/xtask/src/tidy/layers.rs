@@ -36,7 +36,7 @@ const EXTERNAL: &[(&str, &[&str])] = &[
             "zeroize",
         ],
     ),
-    ("clock", &["libc"]),
+    ("clock", &["libc", "nix"]),
 ];
 
 /// Packages that must not come in even through others, and the rule they would break.
