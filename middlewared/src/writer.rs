@@ -154,9 +154,11 @@ impl Desk {
         } else {
             Reserve::Keep
         };
-        let ran = self.writer.batch(clock::now(), reserve, &jobs, |job, tx| {
-            job.call.run(tx, job.peer)
-        });
+        let ran = self
+            .writer
+            .batch(&clock::clocks(), reserve, &jobs, |job, tx| {
+                job.call.run(tx, job.peer)
+            });
         match ran {
             Ok(ran) => {
                 for (job, ran) in jobs.into_iter().zip(ran) {

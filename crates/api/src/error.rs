@@ -99,6 +99,7 @@ const fn errno_of(error: &StoreError) -> Errno {
         StoreError::DiskFull => Errno::ENOSPC,
         StoreError::Busy => Errno::EBUSY,
         StoreError::ReadOnly => Errno::EROFS,
+        StoreError::OtherAccount => Errno::EEXIST,
         StoreError::NoKey { .. } => Errno::ENOKEY,
         StoreError::Damaged { .. } | StoreError::NoRandomness | StoreError::Sqlite(_) => Errno::EIO,
     }

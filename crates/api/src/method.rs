@@ -78,6 +78,7 @@ impl Writing<'_, '_> {
             peer: self.peer,
             method: self.method,
             outcome,
+            subject: None,
         };
         Ok(self.tx.audit(&entry)?)
     }

@@ -8,7 +8,7 @@
 use serde_json::{Value, json};
 use store::{Peer, Ran, Reader, Reserve, Store, Writer};
 use tempfile::TempDir;
-use twofactor::UnixTime;
+use twofactor::{Boot, BootId, Clocks, UnixTime};
 
 use super::*;
 
@@ -87,9 +87,16 @@ impl Machine {
                 })
             }),
             Prepared::Write(call) => {
-                let now = UnixTime::from_secs(self.now);
+                let clocks = Clocks {
+                    wall: UnixTime::from_secs(self.now),
+                    boot: Boot {
+                        id: BootId([0; 16]),
+                        secs: self.now,
+                    },
+                    synchronised: true,
+                };
                 let run = |call: &WriteCall, tx: &mut store::WriteTx<'_>| call.run(tx, PEER);
-                let mut ran = self.writer.batch(now, Reserve::Keep, &[call], run)?;
+                let mut ran = self.writer.batch(&clocks, Reserve::Keep, &[call], run)?;
                 let Some(Ran::Returned(done)) = ran.pop() else {
                     panic!("it panicked")
                 };

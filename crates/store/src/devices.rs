@@ -1,150 +1,342 @@
 //! Enrolled devices, their secrets sealed.
+//!
+//! The floor of a pending device is kept beside the column of that name, which holds the end of
+//! time: release 1 knows no pending devices, and refuses their codes as used.
 
-use rusqlite::{OptionalExtension, Row, params};
-use twofactor::{Algorithm, Device, Digits, Secret, TimeStep, UnixTime};
+use rusqlite::params;
+use twofactor::{Algorithm, Device, Digits, Enrolment, Secret, TimeStep, UnixTime};
+use zeroize::Zeroizing;
 
+use crate::rows::{Fields, Query, secs};
 use crate::seal::Place;
 use crate::{ReadTx, StoreError, WriteTx};
 
-const DAMAGED: StoreError = StoreError::Damaged { record: "device" };
+/// What is stored of a device beside its secret. No master key is needed to read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceRecord {
+    /// Never used again for another device.
+    pub id: i64,
+    /// Whose it is.
+    pub uid: u32,
+    /// What its owner calls it.
+    pub name: String,
+    /// The hash under its HMAC.
+    pub algorithm: Algorithm,
+    /// The length of its codes.
+    pub digits: Digits,
+    /// How long each of its codes is current.
+    pub step: TimeStep,
+    /// The replay floor.
+    pub floor: UnixTime,
+    /// When its secret was issued.
+    pub created: UnixTime,
+    /// When a code of it was accepted last.
+    pub last_used: Option<UnixTime>,
+    /// How far it is set up.
+    pub enrolment: Enrolment,
+    /// The device that goes when this one becomes active.
+    pub replaces: Option<i64>,
+}
 
-/// A device and its record.
+/// A device with its secret, and its record.
 #[derive(Debug)]
 pub struct StoredDevice {
-    /// The record's id; never used again for another device.
-    pub id: i64,
+    /// Its record.
+    pub record: DeviceRecord,
     /// What verifies codes.
     pub device: Device,
 }
 
-/// A device without its secret, as it is stored.
-struct Record {
-    id: i64,
-    sealed: Vec<u8>,
-    algorithm: String,
-    digits: u8,
-    step_secs: u32,
-    floor: i64,
+/// A device that is to be stored.
+#[derive(Clone, Copy, Debug)]
+pub struct NewDevice<'a> {
+    /// Whose it is.
+    pub uid: u32,
+    /// What its owner calls it.
+    pub name: &'a str,
+    /// How far it is set up.
+    pub enrolment: Enrolment,
+    /// The device that goes when this one becomes active.
+    pub replaces: Option<i64>,
+    /// What verifies codes.
+    pub device: &'a Device,
 }
 
+/// A device as it is stored: its record, and its sealed secret.
+struct Sealed {
+    record: DeviceRecord,
+    secret: Vec<u8>,
+}
+
+const RECORD: &str = "device";
+
+/// The columns that [`record`] and [`sealed`] read.
+macro_rules! select {
+    ($rest:literal) => {
+        Query {
+            record: RECORD,
+            sql: concat!(
+                "SELECT id, uid, name, algorithm, digits, step_secs, floor, created, last_used, \
+                 pending_until, pending_floor, replaces, secret FROM devices ",
+                $rest
+            ),
+        }
+    };
+}
+
+pub(crate) const BY_ID: Query = select!("WHERE id = ?1");
+
+pub(crate) const BY_UID: Query = select!("WHERE uid = ?1 ORDER BY id");
+
+pub(crate) const FIRST_ACTIVE: Query =
+    select!("WHERE uid = ?1 AND pending_until IS NULL ORDER BY id LIMIT 1");
+
+const PAGE: Query = select!("WHERE id > ?1 ORDER BY id LIMIT ?2");
+
+pub(crate) const HAS_ACTIVE: Query = Query {
+    record: RECORD,
+    sql: "SELECT EXISTS (SELECT 1 FROM devices WHERE uid = ?1 AND pending_until IS NULL)",
+};
+
+pub(crate) const COUNT: Query = Query {
+    record: RECORD,
+    sql: "SELECT count(*) FROM devices WHERE uid = ?1",
+};
+
 impl ReadTx<'_> {
-    /// The first device of an account. The secret is opened, so the master key is needed.
+    /// The devices of an account, the oldest first, pending ones too.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn devices(&self, uid: u32) -> Result<Vec<DeviceRecord>, StoreError> {
+        self.all(&BY_UID, [uid], record)
+    }
+
+    /// Devices of all accounts in the order of their ids, from the one after `after_id`, at most
+    /// `limit`.
+    ///
+    /// # Errors
+    /// One of them cannot be read.
+    pub fn all_devices(
+        &self,
+        after_id: Option<i64>,
+        limit: u32,
+    ) -> Result<Vec<DeviceRecord>, StoreError> {
+        self.all(&PAGE, params![after_id.unwrap_or(0), limit], record)
+    }
+
+    /// One device.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn device(&self, id: i64) -> Result<Option<DeviceRecord>, StoreError> {
+        self.one(&BY_ID, [id], record)
+    }
+
+    /// The devices of an account with their secrets, the oldest first, pending ones too. The master
+    /// key is needed if there are any.
+    ///
+    /// # Errors
+    /// One of them cannot be read, or its secret cannot be opened.
+    pub fn open_devices(&self, uid: u32) -> Result<Vec<StoredDevice>, StoreError> {
+        let stored = self.all(&BY_UID, [uid], sealed)?;
+        stored.into_iter().map(|sealed| self.open(sealed)).collect()
+    }
+
+    /// One device with its secret.
     ///
     /// # Errors
     /// It cannot be read, or its secret cannot be opened.
-    pub fn first_device(&self, uid: u32) -> Result<Option<StoredDevice>, StoreError> {
-        const SQL: &str = "SELECT id, secret, algorithm, digits, step_secs, floor \
-            FROM devices WHERE uid = ?1 ORDER BY id LIMIT 1";
-        let record = self
-            .conn()
-            .prepare_cached(SQL)?
-            .query_row([uid], record)
-            .optional()?;
-        record.map(|record| self.open(&record)).transpose()
+    pub fn open_device(&self, id: i64) -> Result<Option<StoredDevice>, StoreError> {
+        let stored = self.one(&BY_ID, [id], sealed)?;
+        stored.map(|sealed| self.open(sealed)).transpose()
     }
 
-    /// Whether an account has a device; works without the master key.
+    /// The oldest active device of an account, with its secret: the one that the 22.12 API shows.
+    ///
+    /// # Errors
+    /// It cannot be read, or its secret cannot be opened.
+    pub fn first_active_device(&self, uid: u32) -> Result<Option<StoredDevice>, StoreError> {
+        let stored = self.one(&FIRST_ACTIVE, [uid], sealed)?;
+        stored.map(|sealed| self.open(sealed)).transpose()
+    }
+
+    /// Whether an account has an active device; works without the master key.
     ///
     /// # Errors
     /// The devices cannot be read.
-    pub fn has_device(&self, uid: u32) -> Result<bool, StoreError> {
-        const SQL: &str = "SELECT EXISTS (SELECT 1 FROM devices WHERE uid = ?1)";
-        Ok(self
-            .conn()
-            .prepare_cached(SQL)?
-            .query_row([uid], |row| row.get(0))?)
+    pub fn has_active_device(&self, uid: u32) -> Result<bool, StoreError> {
+        self.only(&HAS_ACTIVE, [uid], |row| row.flag(0))
     }
 
-    fn open(&self, record: &Record) -> Result<StoredDevice, StoreError> {
-        let secret = self.sealer().open(place(record.id), &record.sealed)?;
+    /// How many devices an account has, pending ones too.
+    ///
+    /// # Errors
+    /// The devices cannot be read.
+    pub fn count_devices(&self, uid: u32) -> Result<u32, StoreError> {
+        self.only(&COUNT, [uid], |row| row.get(0))
+    }
+
+    fn open(&self, sealed: Sealed) -> Result<StoredDevice, StoreError> {
+        let Sealed { record, secret } = sealed;
+        let secret: Zeroizing<Vec<u8>> = self.sealer().open(place(record.id), &secret)?;
+        let damaged = StoreError::Damaged { record: RECORD };
         let device = Device {
-            secret: Secret::from_bytes(&secret).map_err(|_| DAMAGED)?,
-            algorithm: Algorithm::parse(&record.algorithm).ok_or(DAMAGED)?,
-            digits: Digits::new(record.digits).ok_or(DAMAGED)?,
-            step: TimeStep::from_secs(record.step_secs).ok_or(DAMAGED)?,
-            // A negative floor was never written; the latest possible one accepts nothing.
-            floor: UnixTime::from_secs(u64::try_from(record.floor).unwrap_or(u64::MAX)),
+            secret: Secret::from_bytes(&secret).map_err(|_| damaged)?,
+            algorithm: record.algorithm,
+            digits: record.digits,
+            step: record.step,
+            floor: record.floor,
         };
-        Ok(StoredDevice {
-            id: record.id,
-            device,
-        })
+        Ok(StoredDevice { record, device })
     }
 }
 
 impl WriteTx<'_> {
-    /// Makes `device` the only device of an account, in place of those it had. Its id.
+    /// Stores a device. Its id.
     ///
     /// # Errors
     /// The master key is missing, or it cannot be written.
-    pub fn replace_devices(&mut self, uid: u32, device: &Device) -> Result<i64, StoreError> {
-        const INSERT: &str = "INSERT INTO devices \
-            (uid, secret, algorithm, digits, step_secs, floor, created) \
-            VALUES (?1, x'', ?2, ?3, ?4, ?5, ?6)";
+    pub fn add_device(&mut self, new: &NewDevice<'_>) -> Result<i64, StoreError> {
+        const INSERT: &str = "INSERT INTO devices (uid, secret, algorithm, digits, step_secs, \
+            floor, created, name, pending_until, pending_floor, replaces) \
+            VALUES (?1, x'', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
+        const SEAL: &str = "UPDATE devices SET secret = ?2 WHERE id = ?1";
         let Device {
             secret,
             algorithm,
             digits,
             step,
             floor,
-        } = device;
-        self.write("DELETE FROM devices WHERE uid = ?1", params![uid])?;
-        let (algorithm, now) = (algorithm.as_str(), secs(self.now()));
-        self.write(
+        } = new.device;
+        let (floor, pending_until, pending_floor) = match new.enrolment {
+            Enrolment::Active => (secs(*floor), None, None),
+            Enrolment::Pending { until } => (i64::MAX, Some(secs(until)), Some(secs(*floor))),
+        };
+        let id = self.insert(
             INSERT,
             params![
-                uid,
-                algorithm,
+                new.uid,
+                algorithm.as_str(),
                 digits.get(),
                 step.as_secs(),
-                secs(*floor),
-                now
+                floor,
+                secs(self.now()),
+                new.name,
+                pending_until,
+                pending_floor,
+                new.replaces,
             ],
         )?;
         // The id is part of the seal, so the row comes first.
-        let id = self.conn().last_insert_rowid();
         let sealed = self.sealer().seal(place(id), secret.bytes())?;
-        self.write(
-            "UPDATE devices SET secret = ?2 WHERE id = ?1",
-            params![id, sealed],
-        )?;
+        self.write(SEAL, params![id, sealed])?;
         Ok(id)
     }
 
-    /// Remembers that a code of this device was accepted, up to the end of its step.
-    ///
-    /// # Errors
-    /// It cannot be written: then the code must not count as accepted.
-    pub fn record_use(&mut self, id: i64, floor: UnixTime) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE devices SET floor = ?2, last_used = ?3 WHERE id = ?1";
-        self.write(SQL, params![id, secs(floor), secs(self.now())])
-    }
-
-    /// Changes how the codes of an account's first device look; its secret and floor stay. Works
-    /// without the master key.
+    /// Makes a pending device active, and removes the one it replaces, if that is of the same
+    /// account. Whether it was pending.
     ///
     /// # Errors
     /// It cannot be written.
-    pub fn reshape_first_device(
+    pub fn activate_device(&mut self, id: i64) -> Result<bool, StoreError> {
+        const REPLACE: &str = "DELETE FROM devices WHERE id = \
+            (SELECT replaces FROM devices WHERE id = ?1 AND pending_until IS NOT NULL) \
+            AND uid = (SELECT uid FROM devices WHERE id = ?1) AND id <> ?1";
+        const ACTIVATE: &str = "UPDATE devices SET floor = pending_floor, \
+            pending_until = NULL, pending_floor = NULL, replaces = NULL \
+            WHERE id = ?1 AND pending_until IS NOT NULL";
+        self.write(REPLACE, [id])?;
+        Ok(self.write(ACTIVATE, [id])? > 0)
+    }
+
+    /// Gives a device another name. Whether there is such a device.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn rename_device(&mut self, id: i64, name: &str) -> Result<bool, StoreError> {
+        const SQL: &str = "UPDATE devices SET name = ?2 WHERE id = ?1";
+        Ok(self.write(SQL, params![id, name])? > 0)
+    }
+
+    /// Removes a device; its sealed secret is overwritten. Whether there was such a device.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn delete_device(&mut self, id: i64) -> Result<bool, StoreError> {
+        Ok(self.write("DELETE FROM devices WHERE id = ?1", [id])? > 0)
+    }
+
+    /// Remembers that a code of this device was accepted, up to the end of its step. The floor only
+    /// rises.
+    ///
+    /// # Errors
+    /// There is no such device, or it cannot be written: then the code must not count as accepted.
+    pub fn record_use(&mut self, id: i64, floor: UnixTime) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE devices SET last_used = ?3, \
+            floor = max(floor, ?2), pending_floor = max(pending_floor, ?2) WHERE id = ?1";
+        match self.write(SQL, params![id, secs(floor), secs(self.now())])? {
+            0 => Err(StoreError::Damaged { record: RECORD }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Sets the floor of a device, also to an earlier time: one in the future, which a clock that
+    /// was ahead has left behind, refuses every code.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn set_floor(&mut self, id: i64, floor: UnixTime) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE devices SET \
+            floor = iif(pending_until IS NULL, ?2, floor), \
+            pending_floor = iif(pending_until IS NULL, NULL, ?2) WHERE id = ?1";
+        self.write(SQL, params![id, secs(floor)]).map(drop)
+    }
+
+    /// Changes how the codes of a device look; its secret and floor stay. Works without the master
+    /// key.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn reshape_device(
         &mut self,
-        uid: u32,
+        id: i64,
         digits: Digits,
         step: TimeStep,
     ) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE devices SET digits = ?2, step_secs = ?3 \
-            WHERE id = (SELECT min(id) FROM devices WHERE uid = ?1)";
-        self.write(SQL, params![uid, digits.get(), step.as_secs()])
+        const SQL: &str = "UPDATE devices SET digits = ?2, step_secs = ?3 WHERE id = ?1";
+        self.write(SQL, params![id, digits.get(), step.as_secs()])
+            .map(drop)
     }
 }
 
-fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
-    Ok(Record {
+fn sealed(row: &Fields<'_>) -> Result<Sealed, StoreError> {
+    Ok(Sealed {
+        record: record(row)?,
+        secret: row.get(12)?,
+    })
+}
+
+fn record(row: &Fields<'_>) -> Result<DeviceRecord, StoreError> {
+    let algorithm: String = row.get(3)?;
+    // One of both alone would be a floor that nobody knows.
+    let (enrolment, floor) = match (row.maybe_time(9)?, row.maybe_time(10)?) {
+        (None, None) => (Enrolment::Active, row.time(6)?),
+        (Some(until), Some(floor)) => (Enrolment::Pending { until }, floor),
+        _ => return Err(row.damaged()),
+    };
+    Ok(DeviceRecord {
         id: row.get(0)?,
-        sealed: row.get(1)?,
-        algorithm: row.get(2)?,
-        digits: row.get(3)?,
-        step_secs: row.get(4)?,
-        floor: row.get(5)?,
+        uid: row.get(1)?,
+        name: row.get(2)?,
+        algorithm: row.valid(Algorithm::parse(&algorithm))?,
+        digits: row.valid(Digits::new(row.get(4)?))?,
+        step: row.valid(TimeStep::from_secs(row.get(5)?))?,
+        floor,
+        created: row.time(7)?,
+        last_used: row.maybe_time(8)?,
+        enrolment,
+        replaces: row.get(11)?,
     })
 }
 
@@ -153,9 +345,4 @@ const fn place(id: i64) -> Place {
         purpose: "devices.secret",
         id,
     }
-}
-
-/// SQLite's integers are signed; the end of time is as late as they go.
-fn secs(time: UnixTime) -> i64 {
-    i64::try_from(time.as_secs()).unwrap_or(i64::MAX)
 }

@@ -176,6 +176,11 @@ pub enum StoreError {
         /// Which record.
         record: &'static str,
     },
+    /// The uid or the name of an account is stored, each with another.
+    #[error(
+        "this account's uid or name is stored with another name or uid; nothing was changed. Forget the stored account first"
+    )]
+    OtherAccount,
     /// The master key is not there, or not the one that sealed the secrets.
     #[error(
         "secrets cannot be read or made: {reason}. Two-factor authentication can still be turned off"

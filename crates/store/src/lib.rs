@@ -6,6 +6,7 @@
 //! one [`Writer`] hands out a [`WriteTx`]. This crate knows no JSON and no sockets.
 #![forbid(unsafe_code)]
 
+mod accounts;
 mod audit;
 mod backup;
 mod ballast;
@@ -13,10 +14,19 @@ mod devices;
 mod directory;
 pub mod entropy;
 mod error;
+mod expiry;
+mod invites;
 mod key;
+mod latest;
+mod overview;
+mod permits;
+mod policy;
+mod recovery;
+mod rows;
 mod schema;
 mod seal;
 mod settings;
+mod throttle;
 mod tx;
 mod writer;
 
@@ -27,11 +37,17 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
-pub use audit::{AuditEntry, Peer};
+pub use accounts::AccountRecord;
+pub use audit::{AuditEntry, AuditFilter, AuditRow, Peer, Subject};
 pub use backup::Copy;
-pub use devices::StoredDevice;
+pub use devices::{DeviceRecord, NewDevice, StoredDevice};
 pub use error::{StateError, StoreError};
+pub use invites::InviteRecord;
+pub use overview::{AccountCounts, CodesLeft};
+pub use permits::{BypassRecord, ExemptionRecord};
+pub use recovery::RecoverySet;
 pub use settings::Settings;
+pub use throttle::{Attempt, StoredStreak};
 pub use tx::{ReadTx, WriteTx};
 pub use writer::{Ran, Reserve, Writer};
 

@@ -11,13 +11,19 @@ use crate::directory::StateDir;
 use crate::{StateError, backup};
 
 /// One script per version, the first creating everything. Never change one that was released.
-const MIGRATIONS: [&str; 1] = [include_str!("schema/1.sql")];
+const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
 
-/// The oldest release that can read what this one writes.
+/// The oldest release that may read what this one writes.
+///
+/// Release 1 may, so that after a downgrade the settings can be read and the second factor turned
+/// off. What it does not know only makes it stricter: it asks for a code in spite of exemption,
+/// bypass and grace, and knows no recovery codes. It could have let a pending device in, and that is
+/// why such a device is stored with a floor (see `devices.rs`) under which it refuses every code. It
+/// does not throttle, and never did.
 const MIN_READER_VERSION: i64 = 1;
 
 /// The newest version that this release knows: the last of [`MIGRATIONS`].
-const SUPPORTED: i64 = 1;
+const SUPPORTED: i64 = 2;
 
 /// Whether nothing was ever committed to the database: a new file, or one whose creation was cut
 /// short.

@@ -4,6 +4,7 @@
 use rusqlite::params;
 use twofactor::{Digits, TimeStep, Window};
 
+use crate::rows::Query;
 use crate::{ReadTx, StoreError, WriteTx};
 
 /// What governs the whole machine.
@@ -21,36 +22,26 @@ pub struct Settings {
     pub step: TimeStep,
 }
 
+pub(crate) const SETTINGS: Query = Query {
+    record: "settings",
+    sql: "SELECT enabled, ssh, window_steps, digits, step_secs FROM settings WHERE id = 1",
+};
+
 impl ReadTx<'_> {
     /// The settings.
     ///
     /// # Errors
     /// They cannot be read, or hold what they never should.
     pub fn settings(&self) -> Result<Settings, StoreError> {
-        const SQL: &str =
-            "SELECT enabled, ssh, window_steps, digits, step_secs FROM settings WHERE id = 1";
-        let (enabled, ssh, window, digits, step) =
-            self.conn().prepare_cached(SQL)?.query_row([], |row| {
-                Ok((
-                    row.get(0)?,
-                    row.get(1)?,
-                    row.get(2)?,
-                    row.get(3)?,
-                    row.get(4)?,
-                ))
-            })?;
-        let damaged = StoreError::Damaged { record: "settings" };
-        let valid = || {
-            let (window, digits) = (Window::new(window)?, Digits::new(digits)?);
-            Some(Settings {
-                enabled,
-                ssh,
-                window,
-                digits,
-                step: TimeStep::from_secs(step)?,
+        self.only(&SETTINGS, [], |row| {
+            Ok(Settings {
+                enabled: row.flag(0)?,
+                ssh: row.flag(1)?,
+                window: row.valid(Window::new(row.get(2)?))?,
+                digits: row.valid(Digits::new(row.get(3)?))?,
+                step: row.valid(TimeStep::from_secs(row.get(4)?))?,
             })
-        };
-        valid().ok_or(damaged)
+        })
     }
 }
 
@@ -73,5 +64,6 @@ impl WriteTx<'_> {
             SQL,
             params![enabled, ssh, window.steps(), digits.get(), step.as_secs()],
         )
+        .map(drop)
     }
 }

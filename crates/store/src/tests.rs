@@ -7,11 +7,25 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use twofactor::{Device, Secret, UnixTime, Window};
+use twofactor::{Boot, BootId, Clocks, Device, Enrolment, Secret, UnixTime, Window};
 
 use super::*;
 
 const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
+
+const CLOCKS: Clocks = clocks_at(NOW);
+
+const fn clocks_at(wall: UnixTime) -> Clocks {
+    let boot = Boot {
+        id: BootId([1; 16]),
+        secs: 1000,
+    };
+    Clocks {
+        wall,
+        boot,
+        synchronised: true,
+    }
+}
 
 struct Place(TempDir);
 
@@ -43,10 +57,7 @@ impl Place {
     fn with_device(&self) -> Secret {
         let secret = Secret::generate([7; 20]);
         let stored = secret.clone();
-        write(self, move |tx| {
-            tx.replace_devices(0, &device(stored.clone())).map(drop)
-        })
-        .unwrap();
+        write(self, move |tx| renew(tx, 0, stored.clone())).unwrap();
         secret
     }
 }
@@ -62,13 +73,28 @@ fn device(secret: Secret) -> Device {
     }
 }
 
+/// Makes a device the only one of an account.
+fn renew(tx: &mut WriteTx<'_>, uid: u32, secret: Secret) -> Result<(), StoreError> {
+    for old in tx.devices(uid)? {
+        tx.delete_device(old.id)?;
+    }
+    let new = NewDevice {
+        uid,
+        name: "phone",
+        enrolment: Enrolment::Active,
+        replaces: None,
+        device: &device(secret),
+    };
+    tx.add_device(&new).map(drop)
+}
+
 fn write(
     place: &Place,
     run: impl Fn(&mut WriteTx<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
     let mut writer = place.open().unwrap().into_writer();
     match writer
-        .batch(NOW, Reserve::Keep, &[()], |(), tx| run(tx))?
+        .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| run(tx))?
         .pop()
     {
         Some(Ran::Returned(returned)) => returned,
@@ -233,11 +259,7 @@ fn secrets_are_sealed_on_disk_and_gone_after_renewal() {
             .unwrap()
     };
     assert!(on_disk(&sealed));
-    write(&place, |tx| {
-        tx.replace_devices(0, &device(Secret::generate([8; 20])))
-            .map(drop)
-    })
-    .unwrap();
+    write(&place, |tx| renew(tx, 0, Secret::generate([8; 20]))).unwrap();
     assert!(!on_disk(&sealed), "the old seal is overwritten");
 }
 
@@ -259,14 +281,11 @@ fn without_its_key_the_store_degrades_and_never_mints_another() {
                 .is_some_and(|why| why.contains("middlewared.key"))
         );
         let mut reader = store.reader().unwrap();
-        let read = reader.read(|tx| tx.first_device(0));
+        let read = reader.read(|tx| tx.first_active_device(0));
         assert!(matches!(read, Err(StoreError::NoKey { .. })), "{read:?}");
-        assert!(reader.read(|tx| tx.has_device(0)).unwrap());
+        assert!(reader.read(|tx| tx.has_active_device(0)).unwrap());
         drop((store, reader));
-        let minted = write(&place, |tx| {
-            tx.replace_devices(1, &device(Secret::generate([3; 20])))
-                .map(drop)
-        });
+        let minted = write(&place, |tx| renew(tx, 1, Secret::generate([3; 20])));
         assert!(
             matches!(minted, Err(StoreError::NoKey { .. })),
             "{minted:?}"
@@ -300,7 +319,7 @@ fn calls_of_a_batch_fail_alone_and_commit_together() {
     let place = Place::new();
     let mut writer = place.open().unwrap().into_writer();
     let answers = writer
-        .batch(NOW, Reserve::Keep, &[1_u8, 2, 3, 4], |call, tx| {
+        .batch(&CLOCKS, Reserve::Keep, &[1_u8, 2, 3, 4], |call, tx| {
             let settings = Settings {
                 window: Window::new(*call).unwrap(),
                 ..tx.settings()?
@@ -370,7 +389,7 @@ fn a_record_out_of_range_is_an_error_and_not_a_default() {
         let mut reader = place.open().unwrap().reader().unwrap();
         let read = reader.read(|tx| {
             tx.settings()?;
-            tx.first_device(0)
+            tx.first_active_device(0)
         });
         assert!(read.is_err(), "{sql}");
         other.execute(undo, []).unwrap();
@@ -390,9 +409,10 @@ fn the_audit_is_a_ring() {
         peer,
         method: "core.ping",
         outcome: "ok",
+        subject: None,
     };
     writer
-        .batch(NOW, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
+        .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
         .unwrap();
     let other = Connection::open(place.file("middlewared.db")).unwrap();
     other
@@ -402,7 +422,7 @@ fn the_audit_is_a_ring() {
         )
         .unwrap();
     writer
-        .batch(NOW, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
+        .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
         .unwrap();
     let ids: i64 = other
         .query_row("SELECT min(id) FROM audit", [], |row| row.get(0))
@@ -421,7 +441,7 @@ fn one_copy_a_day_is_made_and_seven_are_kept() {
         assert!(!writer.keep_house(at, Copy::Daily).unwrap(), "one a day");
         if day == 8 {
             writer
-                .batch(at, Reserve::Keep, &[()], |(), tx| enable(tx))
+                .batch(&clocks_at(at), Reserve::Keep, &[()], |(), tx| enable(tx))
                 .unwrap();
             assert!(writer.keep_house(at, Copy::Fresh).unwrap(), "in its place");
         }

@@ -4,9 +4,10 @@ use std::cell::Cell;
 use std::ops::Deref;
 
 use rusqlite::{Connection, Params};
-use twofactor::UnixTime;
+use twofactor::{Clocks, UnixTime};
 
 use crate::StoreError;
+use crate::rows::{Fields, Query};
 use crate::seal::Sealer;
 
 /// One snapshot of the state.
@@ -26,52 +27,126 @@ impl<'a> ReadTx<'a> {
         self.sealer.missing()
     }
 
-    pub(crate) const fn conn(&self) -> &'a Connection {
-        self.conn
-    }
-
     pub(crate) const fn sealer(&self) -> &'a Sealer {
         self.sealer
     }
+
+    /// The first row, if there is one.
+    pub(crate) fn one<T>(
+        &self,
+        query: &Query,
+        params: impl Params,
+        read: impl FnOnce(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        let mut statement = self.conn.prepare_cached(query.sql)?;
+        let mut rows = statement.query(params)?;
+        rows.next()?
+            .map(|row| read(&Fields::new(row, query.record)))
+            .transpose()
+    }
+
+    /// Every row.
+    pub(crate) fn all<T>(
+        &self,
+        query: &Query,
+        params: impl Params,
+        read: impl Fn(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<Vec<T>, StoreError> {
+        let mut statement = self.conn.prepare_cached(query.sql)?;
+        let mut rows = statement.query(params)?;
+        let mut values = Vec::new();
+        while let Some(row) = rows.next()? {
+            values.push(read(&Fields::new(row, query.record))?);
+        }
+        Ok(values)
+    }
+
+    /// The row that is always there.
+    pub(crate) fn only<T>(
+        &self,
+        query: &Query,
+        params: impl Params,
+        read: impl FnOnce(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let record = query.record;
+        self.one(query, params, read)?
+            .ok_or(StoreError::Damaged { record })
+    }
+}
+
+/// What the calls of a batch do to more than themselves, also those that are undone.
+#[derive(Default)]
+pub(crate) struct Effects {
+    /// A write met a full disk, whatever the call made of that error.
+    pub(crate) disk_full: Cell<bool>,
+    /// Rows that were added to the bounded tables of the throttle.
+    pub(crate) throttle_inserts: Cell<u32>,
 }
 
 /// One call's part of a write transaction: durable when the batch is committed, gone when the call
 /// fails.
 pub struct WriteTx<'a> {
     read: ReadTx<'a>,
-    now: UnixTime,
-    /// Whether a write met a full disk, whatever the call made of that error.
-    disk_full: &'a Cell<bool>,
+    clocks: Clocks,
+    effects: &'a Effects,
 }
 
 impl<'a> WriteTx<'a> {
-    pub(crate) const fn new(read: ReadTx<'a>, now: UnixTime, disk_full: &'a Cell<bool>) -> Self {
+    pub(crate) const fn new(read: ReadTx<'a>, clocks: Clocks, effects: &'a Effects) -> Self {
         Self {
             read,
-            now,
-            disk_full,
+            clocks,
+            effects,
         }
     }
 
-    /// The time of this batch: all its calls see the same.
+    /// What the clocks said when this batch began: all its calls see the same.
     #[must_use]
-    pub const fn now(&self) -> UnixTime {
-        self.now
+    pub const fn clocks(&self) -> &Clocks {
+        &self.clocks
     }
 
-    pub(crate) fn write(&self, sql: &str, params: impl Params) -> Result<(), StoreError> {
+    /// The wall-clock time of this batch.
+    #[must_use]
+    pub const fn now(&self) -> UnixTime {
+        self.clocks.wall
+    }
+
+    pub(crate) const fn effects(&self) -> &'a Effects {
+        self.effects
+    }
+
+    /// Runs a statement. How many rows it changed.
+    pub(crate) fn write(&self, sql: &str, params: impl Params) -> Result<usize, StoreError> {
         let written = self
-            .conn()
+            .read
+            .conn
             .prepare_cached(sql)
             .and_then(|mut write| write.execute(params));
+        self.noting_full_disk(written.map_err(StoreError::from))
+    }
+
+    /// Runs a statement that adds a row with an id of its own. The id.
+    pub(crate) fn insert(&self, sql: &str, params: impl Params) -> Result<i64, StoreError> {
+        self.write(sql, params)?;
+        Ok(self.read.conn.last_insert_rowid())
+    }
+
+    /// Runs a statement with `RETURNING`. Its first row, if it changed any.
+    pub(crate) fn returning<T>(
+        &self,
+        query: &Query,
+        params: impl Params,
+        read: impl FnOnce(&Fields<'_>) -> Result<T, StoreError>,
+    ) -> Result<Option<T>, StoreError> {
+        self.noting_full_disk(self.read.one(query, params, read))
+    }
+
+    fn noting_full_disk<T>(&self, written: Result<T, StoreError>) -> Result<T, StoreError> {
+        if matches!(written, Err(StoreError::DiskFull)) {
+            self.effects.disk_full.set(true);
+        }
         written
-            .map(drop)
-            .map_err(StoreError::from)
-            .inspect_err(|error| {
-                if matches!(error, StoreError::DiskFull) {
-                    self.disk_full.set(true);
-                }
-            })
     }
 }
 

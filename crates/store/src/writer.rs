@@ -1,15 +1,15 @@
 //! The one writer: what is waiting runs in one transaction, a savepoint each, committed once.
 
-use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rusqlite::{Connection, Savepoint, TransactionBehavior};
-use twofactor::UnixTime;
+use twofactor::{Clocks, UnixTime};
 
 use crate::backup::Copy;
 use crate::directory::StateDir;
 use crate::seal::Sealer;
+use crate::tx::Effects;
 use crate::{ReadTx, StateError, StoreError, WriteTx, backup};
 
 /// What came of one call of a committed batch.
@@ -35,14 +35,20 @@ pub struct Writer {
     conn: Connection,
     sealer: Arc<Sealer>,
     dir: Arc<StateDir>,
+    effects: Effects,
 }
 
 impl Writer {
-    pub(crate) const fn new(conn: Connection, sealer: Arc<Sealer>, dir: Arc<StateDir>) -> Self {
-        Self { conn, sealer, dir }
+    pub(crate) fn new(conn: Connection, sealer: Arc<Sealer>, dir: Arc<StateDir>) -> Self {
+        Self {
+            conn,
+            sealer,
+            dir,
+            effects: Effects::default(),
+        }
     }
 
-    /// Runs `run` for every call, all at the time `now`, in one transaction, and commits once
+    /// Runs `run` for every call, all at the time of `clocks`, in one transaction, and commits once
     /// (`BEGIN IMMEDIATE`; each call in a savepoint of its own). A call that returns `Err` or panics
     /// is rolled back alone. Where the disk is full and `reserve` allows it, the reserve is given
     /// up and everything runs once more, so `run` must not have other effects.
@@ -51,16 +57,16 @@ impl Writer {
     /// The batch could not be committed: then none of its calls wrote anything.
     pub fn batch<C, T, E>(
         &mut self,
-        now: UnixTime,
+        clocks: &Clocks,
         reserve: Reserve,
         calls: &[C],
         run: impl Fn(&C, &mut WriteTx<'_>) -> Result<T, E>,
     ) -> Result<Vec<Ran<Result<T, E>>>, StoreError> {
-        let first = self.try_batch(now, calls, &run);
+        let first = self.try_batch(clocks, calls, &run);
         let full = matches!(first, Err(StoreError::DiskFull));
         if full && reserve == Reserve::MayUse && self.dir.ballast().release() {
             tracing::warn!("the disk is full: used the reserve that is kept for recovery");
-            return self.try_batch(now, calls, &run);
+            return self.try_batch(clocks, calls, &run);
         }
         first
     }
@@ -80,18 +86,19 @@ impl Writer {
 
     fn try_batch<C, T, E>(
         &mut self,
-        now: UnixTime,
+        clocks: &Clocks,
         calls: &[C],
         run: impl Fn(&C, &mut WriteTx<'_>) -> Result<T, E>,
     ) -> Result<Vec<Ran<Result<T, E>>>, StoreError> {
-        let (sealer, disk_full) = (&self.sealer, Cell::new(false));
+        let (sealer, effects) = (&self.sealer, &self.effects);
+        effects.disk_full.set(false);
         let mut batch = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             let savepoint = batch.savepoint()?;
-            let mut tx = WriteTx::new(ReadTx::new(&savepoint, sealer), now, &disk_full);
+            let mut tx = WriteTx::new(ReadTx::new(&savepoint, sealer), *clocks, effects);
             // The savepoint undoes whatever a panic left half done.
             let ran = catch_unwind(AssertUnwindSafe(|| run(call, &mut tx)));
             answers.push(match ran {
@@ -109,7 +116,10 @@ impl Writer {
                 }
             });
         }
-        if disk_full.get() {
+        let mut tx = WriteTx::new(ReadTx::new(&batch, sealer), *clocks, effects);
+        tx.note_time()?;
+        tx.trim_throttle_if_due()?;
+        if effects.disk_full.get() {
             // Dropping the batch undoes it; some calls of a batch must not be durable when the
             // whole of it may run again.
             return Err(StoreError::DiskFull);

@@ -28,13 +28,13 @@ impl Declared for Verify {
 impl Write for Verify {
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
         let settings = enabled_settings(write.tx)?;
-        let Some(StoredDevice { id, mut device }) = write.tx.first_device(ROOT)? else {
+        let Some(StoredDevice { record, mut device }) = write.tx.first_active_device(ROOT)? else {
             return Ok(false);
         };
         let verdict = device.verify(&self.token.0, write.tx.now(), settings.window);
         match verdict {
             Verdict::Accepted { .. } => {
-                write.tx.record_use(id, device.floor)?;
+                write.tx.record_use(record.id, device.floor)?;
                 write.audit("accepted")?;
             }
             Verdict::Replayed => write.audit("replayed")?,

@@ -4,8 +4,8 @@
 use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use store::{Settings, entropy};
-use twofactor::{Algorithm, Device, ProvisioningUri, Secret, UnixTime};
+use store::{NewDevice, Settings, entropy};
+use twofactor::{Algorithm, Device, Enrolment, ProvisioningUri, Secret, UnixTime};
 
 use super::settings::emit_config;
 use super::{ROOT, enabled_settings};
@@ -27,7 +27,7 @@ impl Declared for GetProvisioningUri {
 
 impl Read for GetProvisioningUri {
     fn call(self, read: &Reading<'_>) -> Result<ShownUri, CallError> {
-        let Some(stored) = read.tx.first_device(ROOT)? else {
+        let Some(stored) = read.tx.first_active_device(ROOT)? else {
             return Err(CallError::refused(Errno::ENOENT, NO_SECRET));
         };
         let hostname = nix::unistd::gethostname().unwrap_or_default();
@@ -88,6 +88,15 @@ pub(super) fn issue_device(
         step: settings.step,
         floor: UnixTime::EPOCH,
     };
-    write.tx.replace_devices(ROOT, &device)?;
+    for replaced in write.tx.devices(ROOT)? {
+        write.tx.delete_device(replaced.id)?;
+    }
+    write.tx.add_device(&NewDevice {
+        uid: ROOT,
+        name: "phone",
+        enrolment: Enrolment::Active,
+        replaces: None,
+        device: &device,
+    })?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 use store::{Settings, StoreError, StoredDevice};
-use twofactor::MAX_SPAN_SECS;
+use twofactor::{Enrolment, MAX_SPAN_SECS};
 use zeroize::Zeroizing;
 
 use super::ROOT;
@@ -32,7 +32,7 @@ impl Declared for GetConfig {
 
 impl Read for GetConfig {
     fn call(self, read: &Reading<'_>) -> Result<Config, CallError> {
-        let device = read.tx.first_device(ROOT)?;
+        let device = read.tx.first_active_device(ROOT)?;
         Ok(Config::new(
             &read.tx.settings()?,
             ShownSecret::of(device.as_ref()),
@@ -137,21 +137,25 @@ impl Write for Update {
         let old = write.tx.settings()?;
         let new = self.auth_twofactor_update.apply(old);
         self.auth_twofactor_update.check_span(&new)?;
-        let lacks_device = !write.tx.has_device(ROOT)?;
+        let lacks_device = !write.tx.has_active_device(ROOT)?;
         if new.enabled && (!old.enabled || lacks_device) {
             ensure_device(write, &new)?;
         }
         if new != old {
             write.tx.put_settings(&new)?;
             if (new.digits, new.step) != (old.digits, old.step) {
-                write.tx.reshape_first_device(ROOT, new.digits, new.step)?;
+                let devices = write.tx.devices(ROOT)?;
+                let active = devices.iter().find(|it| it.enrolment == Enrolment::Active);
+                if let Some(device) = active {
+                    write.tx.reshape_device(device.id, new.digits, new.step)?;
+                }
             }
             write.audit(outcome(&old, &new))?;
             emit_config(write, &new)?;
         }
         // Without the master key it can still be turned off; the answer then has no secret at all,
         // since null would say that there is none.
-        let device = match write.tx.first_device(ROOT) {
+        let device = match write.tx.first_active_device(ROOT) {
             Err(StoreError::NoKey { .. }) if !new.enabled => {
                 return Ok(Config::new(&new, ShownSecret::Withheld, None));
             }
@@ -176,7 +180,7 @@ const fn outcome(old: &Settings, new: &Settings) -> &'static str {
 /// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
 /// nobody could pass with it.
 fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
-    match write.tx.first_device(ROOT)? {
+    match write.tx.first_active_device(ROOT)? {
         Some(_) => Ok(()),
         None => issue_device(write, settings),
     }

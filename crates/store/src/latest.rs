@@ -1,0 +1,58 @@
+//! The latest time that was ever seen, kept through restarts.
+//!
+//! Dates that permit something (grace, exemption, bypass) are judged by the later of it and the
+//! clock, so that a clock that is set back does not bring them back.
+
+use rusqlite::params;
+use twofactor::UnixTime;
+
+use crate::rows::{Query, secs};
+use crate::{ReadTx, StoreError, WriteTx};
+
+/// How far behind it may be: a write of every batch would cost more than a minute of a permission.
+const LAG_SECS: i64 = 60;
+
+const LATEST: Query = Query {
+    record: "latest time",
+    sql: "SELECT value FROM meta WHERE name = 'latest'",
+};
+
+impl ReadTx<'_> {
+    /// The latest wall-clock time that was seen, at most a minute behind.
+    ///
+    /// # Errors
+    /// It cannot be read: then nothing that ends may permit anything.
+    pub fn latest(&self) -> Result<UnixTime, StoreError> {
+        self.only(&LATEST, [], |row| row.time(0))
+    }
+}
+
+impl WriteTx<'_> {
+    /// The time that dates which permit something are judged by: the later of the clock and the
+    /// latest time that was seen.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn today(&self) -> Result<UnixTime, StoreError> {
+        Ok(self.latest()?.max(self.now()))
+    }
+
+    /// Forgets that there was a later time than now: a clock was ahead, and is right again.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn reset_latest(&mut self) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO meta (name, value) VALUES ('latest', ?1) \
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        self.write(SQL, [secs(self.now())]).map(drop)
+    }
+
+    /// Remembers the time of this batch, if it is later by enough. A damaged value stays as it is,
+    /// since nobody knows how late it was.
+    pub(crate) fn note_time(&mut self) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE meta SET value = ?1 \
+            WHERE name = 'latest' AND typeof(value) = 'integer' AND value BETWEEN 0 AND ?1 - ?2";
+        self.write(SQL, params![secs(self.now()), LAG_SECS])
+            .map(drop)
+    }
+}
