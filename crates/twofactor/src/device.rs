@@ -188,3 +188,84 @@ impl Default for Matches {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Device, Enrolment, Judged, PENDING_SECS, counting, judge};
+    use crate::totp::CODES_MADE;
+    use crate::{Algorithm, Digits, Secret, TimeStep, UnixTime, Window};
+
+    const NOW: UnixTime = UnixTime::from_secs(1_789_000_020);
+
+    fn device(number: u8, digits: u8) -> Device {
+        Device {
+            secret: Secret::generate([number; 20]),
+            algorithm: Algorithm::Sha1,
+            digits: Digits::new(digits).unwrap(),
+            step: TimeStep::default(),
+            floor: UnixTime::EPOCH,
+        }
+    }
+
+    /// The device's code at [`NOW`], as its display shows it.
+    fn shown(device: &Device) -> String {
+        totp_rs::Builder::new()
+            .with_secret(device.secret.bytes())
+            .with_digits(device.digits.get())
+            .with_step_duration(1)
+            .build_noncompliant()
+            .generate(device.step.counter_at(NOW))
+            .to_string()
+    }
+
+    /// CVE-2022-29185: the time of a comparison told how near a guess was.
+    #[test]
+    fn judging_costs_the_same_whatever_is_typed() {
+        let window = Window::new(2).unwrap();
+        let devices = [device(1, 6), device(2, 8), device(3, 6)];
+        let (first, last) = (shown(&devices[0]), shown(&devices[2]));
+        for typed in [
+            "", "abc", "000000", "0000000", "00000000", &first, &last, &first,
+        ] {
+            let mut devices = devices.clone();
+            let before = CODES_MADE.get();
+            let _ = judge(&mut devices, typed, NOW, window);
+            assert_eq!(CODES_MADE.get() - before, 3 * 5, "{typed:?}");
+            // The same for what is a replay now.
+            let before = CODES_MADE.get();
+            let _ = judge(&mut devices, typed, NOW, window);
+            assert_eq!(CODES_MADE.get() - before, 3 * 5, "{typed:?} again");
+        }
+    }
+
+    #[test]
+    fn nothing_is_right_without_a_device() {
+        for typed in ["", "000000", "12345678"] {
+            let judged = judge(&mut [], typed, NOW, Window::default());
+            assert_eq!(judged, Judged::Malformed, "{typed}");
+        }
+    }
+
+    #[test]
+    fn pending_devices_count_beside_an_active_one() {
+        use Enrolment::{Active, Pending};
+        let until = NOW.saturating_add_secs(PENDING_SECS);
+        let (fresh, over) = (Pending { until }, Pending { until: NOW });
+        let last_second = Pending {
+            until: NOW.saturating_add_secs(1),
+        };
+        let cases: [(&[Enrolment], &[bool]); 8] = [
+            (&[], &[]),
+            (&[Active], &[true]),
+            (&[fresh], &[false]),
+            (&[fresh, fresh], &[false, false]),
+            (&[fresh, Active], &[true, true]),
+            (&[Active, over], &[true, false]),
+            (&[over, Active, last_second], &[false, true, true]),
+            (&[Active, Active], &[true, true]),
+        ];
+        for (enrolments, counts) in cases {
+            assert_eq!(counting(enrolments, NOW), counts, "{enrolments:?}");
+        }
+    }
+}

@@ -1,18 +1,23 @@
 //! Decides: the pure two-factor core, without I/O, clock or randomness.
 //!
-//! Time and random bytes are arguments. What a caller wants to know is a [`Verdict`], which a
-//! [`Device`] gives about the code that somebody typed. Everything else here is a value that is
-//! valid because it exists: whoever holds a [`Digits`], a [`TimeStep`], a [`Window`], a [`Secret`]
-//! or a [`Code`] need not check it again.
+//! Time and random bytes are arguments. A door asks in this order: a [`Standing`] says whether a
+//! code is required, a [`Tally`] whether one may be judged now, and [`judge`] whether it is right;
+//! then the tally counts it. What they change must be durable before the answer leaves.
+//!
+//! Everything else here is a value that is valid because it exists: whoever holds a [`Digits`], a
+//! [`TimeStep`], a [`Window`], a [`Secret`], a [`Code`] or an [`AccountName`] need not check it again.
 #![forbid(unsafe_code)]
 
 mod account;
 mod bypass;
 mod code;
 mod device;
+mod limits;
+mod lookup_hash;
 mod policy;
 mod provisioning;
 mod recovery;
+mod requirement;
 mod secret;
 mod source;
 mod throttle;
@@ -24,12 +29,15 @@ pub use account::{Account, AccountKey, AccountName};
 pub use bypass::{Bypass, BypassMinutes, BypassUses};
 pub use code::Code;
 pub use device::{Device, Enrolment, Judged, PENDING_SECS, counting, judge};
-pub use policy::{Identity, OutOfRange, Policy, Reason, Requirement, Standing, Unenrolled};
+pub use limits::Limits;
+pub use lookup_hash::{LookupHash, NoMemory, RECOVERY_CODES, Salt, find};
+pub use policy::{OutOfRange, Policy, Unenrolled};
 pub use provisioning::ProvisioningUri;
-pub use recovery::{LookupHash, LookupSecret, NoMemory, RECOVERY_CODES, Salt, find};
+pub use recovery::LookupSecret;
+pub use requirement::{Identity, Reason, Requirement, Standing};
 pub use secret::{Secret, SecretError};
 pub use source::Source;
-pub use throttle::{Budget, Level, Limits, LockCause, Locked, PARTS_PER_FAILURE, Streak, Tally};
+pub use throttle::{Budget, Level, LockCause, Locked, PARTS_PER_FAILURE, Streak, Tally};
 pub use time::{Boot, BootId, Clocks, UnixTime};
 pub use totp::{Algorithm, Digits, MAX_SPAN_SECS, TimeStep, Window};
 pub use verdict::Verdict;

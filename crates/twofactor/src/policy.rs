@@ -1,10 +1,10 @@
-//! Whether a code is asked for at all.
+//! What the administrator decided.
 
 use std::ops::RangeInclusive;
 
 use thiserror::Error;
 
-use crate::{BypassMinutes, BypassUses, Limits, UnixTime};
+use crate::{BypassMinutes, BypassUses, Limits};
 
 /// What happens to an account without an active device, once no grace is left.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -94,108 +94,81 @@ impl OutOfRange {
     }
 }
 
-/// Whether an account is the one that the state knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The state knows it by this uid and this name.
-    Known,
-    /// The state knows neither the uid nor the name.
-    Unknown,
-    /// The state knows one of them together with another: a second name for a uid, or a name that
-    /// was deleted and made again. Neither inherits anything.
-    Mismatch,
-}
+#[cfg(test)]
+mod tests {
+    use super::Policy;
+    use crate::Limits;
 
-/// All that decides whether a code is asked for. No secret is needed for it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is one independent fact, and all are named where a Standing is made"
-)]
-pub struct Standing {
-    /// The second factor is on for this service.
-    pub is_asked: bool,
-    /// A password or key was proven.
-    pub is_proven: bool,
-    /// Whether the account is the one that the state knows.
-    pub identity: Identity,
-    /// The latest end of its exemptions.
-    pub exempt_until: Option<UnixTime>,
-    /// It, or everybody, has a valid bypass.
-    pub bypass: bool,
-    /// It has an active device.
-    pub has_active_device: bool,
-    /// The end of its grace.
-    pub grace_until: Option<UnixTime>,
-}
-
-/// What a door has to do.
-#[must_use = "a requirement that nobody looks at protects nothing"]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Requirement {
-    /// Let in without a code.
-    NotRequired(Reason),
-    /// Let in without a code until this date.
-    Exempt {
-        /// The first second at which a code is needed again.
-        until: UnixTime,
-    },
-    /// Let in without a code, and count a use of the bypass.
-    Bypassed,
-    /// Ask for a code.
-    Code,
-    /// Refuse: there is no device whose code could be asked for.
-    NotEnrolled,
-}
-
-/// Why no code is required.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reason {
-    /// The second factor is off for this service.
-    Off,
-    /// The account has time to set up a device.
-    Grace {
-        /// The first second at which it is over.
-        until: UnixTime,
-    },
-    /// The policy lets accounts without a device in.
-    Allowed,
-}
-
-impl Standing {
-    /// What a door has to do.
-    ///
-    /// `today` is the later of the wall clock and the latest time that was ever seen, so that a
-    /// date that permits does not come back with a clock that is set back.
-    ///
-    /// Until the first factor is proven the answer is the same for every account: a code. Nothing
-    /// about an account shows before, and nothing that permits is of use to a stranger.
-    pub fn requirement(&self, policy: &Policy, today: UnixTime) -> Requirement {
-        if !self.is_asked {
-            return Requirement::NotRequired(Reason::Off);
+    #[test]
+    fn numbers_in_range() {
+        assert_eq!(Policy::DEFAULT.validated(), Ok(Policy::default()));
+        let lax = Limits {
+            free_failures: 9,
+            ..Limits::DEFAULT
+        };
+        let cases = [
+            (
+                Policy {
+                    grace_days: 0,
+                    ..Policy::DEFAULT
+                },
+                "grace_days must be between 1 and 90",
+            ),
+            (
+                Policy {
+                    grace_days: 91,
+                    ..Policy::DEFAULT
+                },
+                "grace_days must be between 1 and 90",
+            ),
+            (
+                Policy {
+                    bypass_minutes_max: 0,
+                    ..Policy::DEFAULT
+                },
+                "bypass_minutes_max must be between 1 and 1440",
+            ),
+            (
+                Policy {
+                    bypass_minutes_max: 1441,
+                    ..Policy::DEFAULT
+                },
+                "bypass_minutes_max must be between 1 and 1440",
+            ),
+            (
+                Policy {
+                    bypass_uses_max: 0,
+                    ..Policy::DEFAULT
+                },
+                "bypass_uses_max must be between 1 and 10",
+            ),
+            (
+                Policy {
+                    bypass_uses_max: 11,
+                    ..Policy::DEFAULT
+                },
+                "bypass_uses_max must be between 1 and 10",
+            ),
+            (
+                Policy {
+                    limits: lax,
+                    ..Policy::DEFAULT
+                },
+                "free_failures must be between 3 and 5",
+            ),
+        ];
+        for (policy, message) in cases {
+            assert_eq!(policy.validated().unwrap_err().to_string(), message);
         }
-        if !self.is_proven {
-            return Requirement::Code;
-        }
-        if self.identity == Identity::Mismatch {
-            return Requirement::NotEnrolled;
-        }
-        let still = |until: &UnixTime| today < *until;
-        if let Some(until) = self.exempt_until.filter(still) {
-            return Requirement::Exempt { until };
-        }
-        if self.bypass {
-            return Requirement::Bypassed;
-        }
-        if self.has_active_device {
-            return Requirement::Code;
-        }
-        if let Some(until) = self.grace_until.filter(still) {
-            return Requirement::NotRequired(Reason::Grace { until });
-        }
-        match policy.unenrolled {
-            Unenrolled::Allow => Requirement::NotRequired(Reason::Allowed),
-            Unenrolled::Deny => Requirement::NotEnrolled,
+        for days in [1, 90] {
+            assert!(
+                Policy {
+                    grace_days: days,
+                    ..Policy::DEFAULT
+                }
+                .validated()
+                .is_ok()
+            );
         }
     }
 }

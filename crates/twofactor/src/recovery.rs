@@ -1,12 +1,9 @@
-//! Look-up secrets (NIST SP 800-63B §5.1.2): recovery codes and invites.
+//! Look-up secrets (NIST SP 800-63B §5.1.2), and how people type them.
 
 use std::fmt;
 
-use argon2::{Algorithm, Argon2, Params, Version};
 use data_encoding::BASE32_NOPAD;
-use sha2::{Digest, Sha256};
-use subtle::{Choice, ConditionallySelectable, ConstantTimeEq};
-use thiserror::Error;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// 80 bits.
@@ -17,9 +14,6 @@ const SYMBOLS: usize = 17;
 const TEXT_BYTES: usize = 21;
 /// A typed text longer than this is not looked at. It leaves ample room for spaces and dashes.
 const MAX_TYPED_BYTES: usize = 64;
-
-/// How many recovery codes a set has.
-pub const RECOVERY_CODES: usize = 10;
 
 /// A look-up secret of 80 random bits: a recovery code, or an invite.
 ///
@@ -84,30 +78,8 @@ impl LookupSecret {
         text
     }
 
-    /// The slow hash for recovery codes, which live for years: Argon2id (RFC 9106) with 19 MiB, two
-    /// passes and one lane, about 30 ms.
-    ///
-    /// # Errors
-    /// [`NoMemory`] if 19 MiB are not to be had.
-    pub fn argon2id(&self, salt: &Salt) -> Result<LookupHash, NoMemory> {
-        let mut hash = LookupHash([0; 32]);
-        // The parameters and all lengths are constants in Argon2's range: nothing else can fail.
-        Params::new(19_456, 2, 1, None)
-            .and_then(|params| {
-                Argon2::new(Algorithm::Argon2id, Version::V0x13, params).hash_password_into(
-                    &self.0,
-                    &salt.0,
-                    &mut hash.0,
-                )
-            })
-            .map_err(|_| NoMemory)?;
-        Ok(hash)
-    }
-
-    /// The quick hash for invites, which live for hours: 80 random bits cannot be searched by then.
-    #[must_use]
-    pub fn sha256(&self) -> LookupHash {
-        LookupHash(Sha256::digest(self.0).into())
+    pub(crate) fn bytes(&self) -> &[u8; BYTES] {
+        &self.0
     }
 
     fn check_value(&self) -> u8 {
@@ -127,52 +99,6 @@ impl fmt::Debug for LookupSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("LookupSecret(..)")
     }
-}
-
-/// The salt of a set of recovery codes: 16 random bytes (RFC 9106 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Salt(pub [u8; 16]);
-
-/// There is not enough memory to hash a recovery code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("hashing a recovery code needs 19 MiB of memory, and they are not to be had")]
-pub struct NoMemory;
-
-/// What is stored in place of a look-up secret.
-#[derive(Clone)]
-pub struct LookupHash(pub [u8; 32]);
-
-impl PartialEq for LookupHash {
-    fn eq(&self, other: &LookupHash) -> bool {
-        self.0.ct_eq(&other.0).into()
-    }
-}
-
-impl Eq for LookupHash {}
-
-impl fmt::Debug for LookupHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LookupHash(..)")
-    }
-}
-
-/// Which unused code of a set it is: its position. Used ones are `None` and never found.
-///
-/// All are compared in constant time, whatever is found where.
-#[must_use]
-pub fn find(hashes: &[Option<LookupHash>], hash: &LookupHash) -> Option<usize> {
-    let mut found = Choice::from(0);
-    let mut place = 0_u64;
-    for (position, stored) in (0_u64..).zip(hashes) {
-        let is_unused = Choice::from(u8::from(stored.is_some()));
-        let bytes = stored.as_ref().map_or(&[0; 32], |stored| &stored.0);
-        let is_it = bytes.ct_eq(&hash.0) & is_unused;
-        place.conditional_assign(&position, is_it);
-        found |= is_it;
-    }
-    bool::from(found)
-        .then(|| usize::try_from(place).ok())
-        .flatten()
 }
 
 /// The five bits of a typed base32 symbol, or of a digit that looks like one.
@@ -210,4 +136,170 @@ fn crc5(bytes: &[u8]) -> u8 {
         }
     }
     crc
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::{LookupSecret, MAX_TYPED_BYTES, crc5};
+
+    const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+    fn bytes_of(typed: &str) -> Option<[u8; 10]> {
+        LookupSecret::parse(typed).map(|secret| secret.0)
+    }
+
+    fn text_of(bytes: [u8; 10]) -> String {
+        LookupSecret::generate(bytes).to_text().to_string()
+    }
+
+    /// Made with Python's base64 and a polynomial division.
+    #[test]
+    fn texts() {
+        let cases = [
+            ([0; 10], "O-AAAA-AAAA-AAAA-AAAA"),
+            ([0xff; 10], "U-7777-7777-7777-7777"),
+            ([0, 1, 2, 3, 4, 5, 6, 7, 8, 9], "3-AAAQ-EAYE-AUDA-OCAJ"),
+            (*b"0123456789", "M-GAYT-EMZU-GU3D-OOBZ"),
+            (
+                [0, 0x44, 0x32, 0x14, 0xc7, 0x42, 0x54, 0xb6, 0x35, 0xcf],
+                "W-ABCD-EFGH-IJKL-MNOP",
+            ),
+        ];
+        for (bytes, text) in cases {
+            assert_eq!(text_of(bytes), text);
+            assert_eq!(bytes_of(text), Some(bytes), "{text}");
+        }
+        // The check value of the catalogue of CRCs.
+        assert_eq!(crc5(b"123456789"), 0);
+    }
+
+    #[test]
+    fn reads_what_people_type() {
+        let padded = format!("{:>MAX_TYPED_BYTES$}", "MGAYTEMZUGU3DOOBZ");
+        let cases = [
+            "M-GAYT-EMZU-GU3D-OOBZ",
+            "m-gayt-emzu-gu3d-oobz",
+            "MGAYTEMZUGU3DOOBZ",
+            "M GAYT EMZU GU3D OOBZ",
+            "M--GAYT - EMZU-GU3D-O O B Z",
+            "\tM-GAYT-EMZU-GU3D-OOBZ\r\n",
+            "M-GAYT-EMZU-GU3D-008Z",
+            "m-gayt-emzu-gu3d-0obz",
+            &padded,
+        ];
+        for typed in cases {
+            assert_eq!(bytes_of(typed), Some(*b"0123456789"), "{typed:?}");
+        }
+        assert_eq!(
+            bytes_of("W-A8CD-EFGH-1JKL-MN0P"),
+            bytes_of("W-ABCD-EFGH-IJKL-MNOP")
+        );
+    }
+
+    #[test]
+    fn refuses_everything_else() {
+        let too_long = format!(
+            "{:>width$}",
+            "MGAYTEMZUGU3DOOBZ",
+            width = MAX_TYPED_BYTES + 1
+        );
+        let cases = [
+            "",
+            "-",
+            "123456",
+            "12345678",
+            "M",
+            "GAYTEMZUGU3DOOBZ",
+            "M-GAYT-EMZU-GU3D-OOB",
+            "M-GAYT-EMZU-GU3D-OOBZA",
+            "M-GAYT-EMZU-GU3D-OOBZ M-GAYT-EMZU-GU3D-OOBZ",
+            "M-GAYT-EMZU-GU3D-OOB9",
+            "M-GAYT-EMZU-GU3D-OOB=",
+            "M_GAYT_EMZU_GU3D_OOBZ",
+            "M\tGAYT\tEMZU\tGU3D\tOOBZ",
+            "M\u{2013}GAYT\u{2013}EMZU\u{2013}GU3D\u{2013}OOBZ",
+            "M-GAYT-EMZU-GU3D-OOB\u{ff3a}",
+            "M-GAYT-EMZU-GU3D-OOBZ\0",
+            &too_long,
+        ];
+        for typed in cases {
+            assert_eq!(bytes_of(typed), None, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn hides() {
+        let secret = LookupSecret::generate(*b"0123456789");
+        assert_eq!(format!("{secret:?}"), "LookupSecret(..)");
+        assert_eq!(secret, secret.clone());
+        assert_ne!(secret, LookupSecret::generate(*b"0123456788"));
+    }
+
+    /// The ways in which `symbol` can be typed.
+    fn lookalikes(symbol: u8) -> Vec<u8> {
+        let mut ways = vec![symbol, symbol.to_ascii_lowercase()];
+        let digits = [(b'O', b'0'), (b'I', b'1'), (b'B', b'8')];
+        ways.extend(
+            digits
+                .iter()
+                .filter(|pair| pair.0 == symbol)
+                .map(|pair| pair.1),
+        );
+        ways
+    }
+
+    proptest! {
+        #[test]
+        fn round_trip_however_it_is_typed(bytes: [u8; 10], choice: [u8; 17], dashes: [bool; 17]) {
+            let text = text_of(bytes);
+            prop_assert_eq!(bytes_of(&text), Some(bytes));
+            let mut typed = String::new();
+            let symbols = text.bytes().filter(|symbol| *symbol != b'-');
+            for ((symbol, choice), dash) in symbols.zip(choice).zip(dashes) {
+                let ways = lookalikes(symbol);
+                typed.push(char::from(ways[usize::from(choice) % ways.len()]));
+                typed.push_str(if dash { "-" } else { " " });
+            }
+            prop_assert_eq!(bytes_of(&typed), Some(bytes), "{}", typed);
+        }
+
+        /// All 527 single wrong symbols and all 136 pairs that changed places, check character
+        /// included, for each secret.
+        #[test]
+        fn the_check_character_finds_every_slip(bytes: [u8; 10]) {
+            let right: Vec<u8> = text_of(bytes).replace('-', "").into_bytes();
+            let read = |symbols: &[u8]| bytes_of(std::str::from_utf8(symbols).unwrap());
+            for place in 0..right.len() {
+                let mut wrong = right.clone();
+                for symbol in ALPHABET {
+                    wrong[place] = *symbol;
+                    prop_assert_eq!(read(&wrong).is_some(), wrong == right, "{:?}", wrong);
+                }
+                for other in 0..place {
+                    let mut swapped = right.clone();
+                    swapped.swap(place, other);
+                    prop_assert_eq!(read(&swapped).is_some(), swapped == right, "{:?}", swapped);
+                }
+            }
+        }
+
+        /// One text in 32 of the right form passes, and no more.
+        #[test]
+        fn one_first_symbol_of_32_is_right(rest in "[A-Z2-7]{16}") {
+            let right = ALPHABET
+                .iter()
+                .filter(|first| bytes_of(&format!("{}{rest}", char::from(**first))).is_some());
+            prop_assert_eq!(right.count(), 1);
+        }
+
+        #[test]
+        fn no_text_panics(text in ".*|[A-Za-z0-9 -]{0,30}") {
+            if let Some(secret) = LookupSecret::parse(&text) {
+                let shown = secret.to_text();
+                prop_assert_eq!(LookupSecret::parse(&shown), Some(secret));
+            }
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! How many wrong codes are judged: waits for a pair and a source, a hard stop for an account.
 
-use crate::{OutOfRange, UnixTime};
+use crate::{Limits, UnixTime};
 
 const DAY_SECS: u64 = 86_400;
 
@@ -16,95 +16,6 @@ pub enum Budget {
     /// Recovery codes. The hard stop does not apply to them: they have 80 bits, and they are the
     /// way back in.
     Recovery,
-}
-
-/// The numbers of the throttle. A policy can make them stricter within a range, never weaker than
-/// [`Limits::DEFAULT`].
-///
-/// Sources: RFC 4226 §7.3 (delays, not only locks), NIST SP 800-63B §5.2.2 (at most 100 failures).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Failures in a row of an account and source until there is a wait: 3 to 5.
-    pub free_failures: u32,
-    /// The first wait; each further one is twice as long: 30 to 600 s.
-    pub first_wait_secs: u32,
-    /// The longest wait: 3,600 to 86,400 s.
-    pub longest_wait_secs: u32,
-    /// Failures of a source over all accounts until there is a wait: 5 to 20.
-    pub source_failures: u32,
-    /// Failures of an account's new sources until new sources are closed: 20 to 100.
-    pub account_failures: u32,
-    /// How many of those are forgotten in a day: 1 to 10.
-    pub account_forgets_per_day: u32,
-    /// How many days a source is known after an accepted code: 1 to 30.
-    pub known_days: u32,
-}
-
-impl Limits {
-    /// The numbers of a machine whose administrator decided nothing.
-    pub const DEFAULT: Limits = Limits {
-        free_failures: 5,
-        first_wait_secs: 30,
-        longest_wait_secs: 3600,
-        source_failures: 20,
-        account_failures: 100,
-        account_forgets_per_day: 10,
-        known_days: 30,
-    };
-
-    /// How many known sources an account has at most; the newest stay.
-    pub const KNOWN_SOURCES: usize = 8;
-
-    /// How many failures of a source are forgotten in a day.
-    pub const SOURCE_FORGETS_PER_DAY: u32 = 20;
-
-    /// The limits, if all are in range.
-    ///
-    /// # Errors
-    /// The first field that is not.
-    pub fn validated(self) -> Result<Limits, OutOfRange> {
-        let fields = [
-            ("free_failures", self.free_failures, 3..=5),
-            ("first_wait_secs", self.first_wait_secs, 30..=600),
-            ("longest_wait_secs", self.longest_wait_secs, 3600..=86_400),
-            ("source_failures", self.source_failures, 5..=20),
-            ("account_failures", self.account_failures, 20..=100),
-            (
-                "account_forgets_per_day",
-                self.account_forgets_per_day,
-                1..=10,
-            ),
-            ("known_days", self.known_days, 1..=30),
-        ];
-        for (field, number, allowed) in fields {
-            OutOfRange::check(field, number, allowed)?;
-        }
-        Ok(self)
-    }
-
-    /// Whether a source is known, from when the account's last code from it was accepted.
-    ///
-    /// A time in the future (a clock that was ahead) is taken for now: it was accepted.
-    #[must_use]
-    pub fn is_known(&self, last_accepted: Option<UnixTime>, today: UnixTime) -> bool {
-        last_accepted.is_some_and(|last| today.since(last) < u64::from(self.known_days) * DAY_SECS)
-    }
-
-    /// The wait after this many failures, in seconds, where `free` of them cost nothing.
-    fn wait_after(&self, failures: u64, free: u32) -> u64 {
-        let Some(doublings) = failures.checked_sub(u64::from(free)) else {
-            return 0;
-        };
-        // 32 bits shifted by at most 31 fit into 64.
-        let wait = u64::from(self.first_wait_secs) << doublings.min(31);
-        wait.min(u64::from(self.longest_wait_secs))
-    }
-}
-
-impl Default for Limits {
-    fn default() -> Limits {
-        Limits::DEFAULT
-    }
 }
 
 /// Failures in a row of one account and source. A day without one ends the row.
