@@ -11,6 +11,8 @@ mod http;
 mod listener;
 mod logging;
 mod peer;
+mod pool;
+mod queue;
 mod rpc;
 mod server;
 mod service;

@@ -9,8 +9,10 @@ use std::panic;
 use std::str::FromStr;
 
 use anyhow::Context;
+use api::Alert;
 use serde::Deserialize;
-use tracing_subscriber::filter::LevelFilter;
+use tracing::Metadata;
+use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Registry, fmt as to_text, registry};
@@ -56,8 +58,31 @@ impl fmt::Display for Level {
     }
 }
 
+/// What alerts are logged as.
+const ALERT: &str = "middlewared::alert";
+
+/// Tells the journal of an alert. The fields are named for `journalctl MESSAGE_ID=…` to find.
+pub(crate) fn alert(alert: &Alert) {
+    tracing::warn!(
+        target: ALERT,
+        message_id = alert.kind.message_id(),
+        middlewared_alert = alert.kind.as_str(),
+        middlewared_username = alert.username(),
+        middlewared_source = alert.source.map(tracing::field::display),
+        "{}",
+        alert.message
+    );
+}
+
 /// Changes the level of a running log.
-pub(crate) struct Log(Handle<LevelFilter, Registry>);
+pub(crate) struct Log(Handle<Targets, Registry>);
+
+/// Alerts are logged at every level: mail or monitoring hangs on them.
+fn targets(level: Level) -> Targets {
+    Targets::new()
+        .with_default(level.0)
+        .with_target(ALERT, LevelFilter::WARN)
+}
 
 impl Log {
     /// Starts the log.
@@ -65,7 +90,7 @@ impl Log {
     /// # Errors
     /// There is one already.
     pub(crate) fn start(level: Level) -> anyhow::Result<Self> {
-        let (filter, handle) = reload::Layer::new(level.0);
+        let (filter, handle) = reload::Layer::new(targets(level));
         let log = registry().with(filter).with(writer());
         tracing::subscriber::set_global_default(log).context("the log cannot be started")?;
         panic::set_hook(Box::new(|panic| {
@@ -84,7 +109,7 @@ impl Log {
 
     /// Changes how much is logged.
     pub(crate) fn set_level(&self, level: Level) {
-        if self.0.modify(|filter| *filter = level.0).is_err() {
+        if self.0.modify(|filter| *filter = targets(level)).is_err() {
             tracing::warn!("the log level cannot be changed");
         }
     }
@@ -97,9 +122,16 @@ where
     S: tracing::Subscriber + for<'a> registry::LookupSpan<'a>,
 {
     if stderr_is_the_journal()
-        && let Ok(journal) = tracing_journald::layer()
+        && let (Ok(journal), Ok(alerts)) = (tracing_journald::layer(), tracing_journald::layer())
     {
-        return Box::new(journal.with_field_prefix(Some("MIDDLEWARED".to_owned())));
+        // With a prefix, MESSAGE_ID would be another field, which the journal knows nothing of.
+        let is_alert = |of: &Metadata<'_>| of.target() == ALERT;
+        let journal = journal.with_field_prefix(Some("MIDDLEWARED".to_owned()));
+        let journal = journal.with_filter(filter_fn(move |of| !is_alert(of)));
+        let alerts = alerts
+            .with_field_prefix(None)
+            .with_filter(filter_fn(is_alert));
+        return Box::new(journal.and_then(alerts));
     }
     Box::new(
         to_text::layer()

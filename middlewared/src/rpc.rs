@@ -27,9 +27,10 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// Whether this waits for the writer.
-    pub(crate) fn is_write(&self) -> bool {
-        api::find(&self.method).is_some_and(|method| method.kind == Kind::Write)
+    /// Whether this waits for the pool or the writer.
+    pub(crate) fn waits(&self) -> bool {
+        let waits = |kind| matches!(kind, Kind::Write | Kind::Slow);
+        api::find(&self.method).is_some_and(|method| waits(method.kind))
     }
 }
 

@@ -19,9 +19,10 @@ use crate::config::{Config, Flags};
 use crate::connections::Connections;
 use crate::listener::{Door, accept};
 use crate::logging::Log;
+use crate::queue::Queue;
 use crate::service::Service;
 use crate::socket::Socket;
-use crate::writer::{HOUSEKEEPING, Queue};
+use crate::writer::{self, HOUSEKEEPING};
 
 /// How long calls in flight have when the daemon stops.
 const GRACE: Duration = Duration::from_secs(5);
@@ -46,7 +47,7 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
     }
     let socket = Socket::open(&config.socket)?;
     let reader = store.reader()?;
-    let (writes, thread) = Queue::start(store.into_writer())?;
+    let (writes, thread) = writer::start(store.into_writer())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -2,15 +2,19 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use api::{Answer, CallError, Identity, Prepared, Reading, Session};
+use api::{
+    Answer, CallError, Caller, Identity, Prepared, Reading, Session, SlowCall, Started, Work,
+    WriteCall,
+};
 use store::{Peer, Reader};
 
+use crate::pool::{Lane, Load, Pool};
+use crate::queue::Queue;
 use crate::rpc::{self, Id, Request};
-use crate::writer::Queue;
 
-/// The reply to a request whose answer has to wait for the writer.
+/// The reply to a request whose answer has to wait for the pool or the writer.
 pub(crate) type Later = Pin<Box<dyn Future<Output = Option<String>> + Send>>;
 
 /// What comes of a request.
@@ -24,7 +28,8 @@ pub(crate) enum Reply {
 /// What every connection shares.
 pub(crate) struct Service {
     reader: Mutex<Reader>,
-    identity: RwLock<Identity>,
+    identity: RwLock<Arc<Identity>>,
+    pool: Pool,
     writes: Queue,
 }
 
@@ -32,7 +37,8 @@ impl Service {
     pub(crate) fn new(reader: Reader, identity: Identity, writes: Queue) -> Self {
         Self {
             reader: Mutex::new(reader),
-            identity: RwLock::new(identity),
+            identity: RwLock::new(Arc::new(identity)),
+            pool: Pool::default(),
             writes,
         }
     }
@@ -46,7 +52,12 @@ impl Service {
         *self
             .identity
             .write()
-            .unwrap_or_else(PoisonError::into_inner) = identity;
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(identity);
+    }
+
+    fn identity(&self) -> Arc<Identity> {
+        let identity = self.identity.read();
+        Arc::clone(&identity.unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Runs a request of a peer who may.
@@ -59,32 +70,90 @@ impl Service {
         };
         tracing::debug!(method = method.name, pid = peer.pid, "call");
         match method.prepare(params) {
-            Err(error) => Reply::Now(rpc::reply(&id, &Err(error))),
+            Err(error) => refuse(&id, error),
             Ok(Prepared::Session(run)) => now(&id, || run(session)),
             Ok(Prepared::Read(run)) => now(&id, || self.read(run)),
-            Ok(Prepared::Write(call)) => {
-                let answer = self.writes.submit(call, peer);
-                Reply::Later(Box::pin(async move { rpc::reply(&id, &answer.await) }))
-            }
+            Ok(Prepared::Write(call)) => self.write(id, call, peer),
+            Ok(Prepared::Slow(call)) => self.work(id, call, peer),
         }
     }
 
-    fn read(&self, run: impl FnOnce(&Reading<'_>) -> Answer) -> Answer {
+    fn write(&self, id: Id, call: WriteCall, peer: Peer) -> Reply {
+        let answer = self.writes.submit(call, self.caller(peer));
+        Reply::Later(Box::pin(async move { rpc::reply(&id, &answer.await) }))
+    }
+
+    fn work(&self, id: Id, call: SlowCall, peer: Peer) -> Reply {
+        let started = caught(|| self.read(|read| call.start(read)));
+        let worked = match started {
+            Ok(Started::Ready(call)) => return self.write(id, call, peer),
+            Ok(Started::Work(work)) => self.hand_in(work),
+            Err(error) => Err(error),
+        };
+        let worked = match worked {
+            Ok(worked) => worked,
+            Err(error) => return refuse(&id, error),
+        };
+        let (writes, caller) = (self.writes.clone(), self.caller(peer));
+        // A task of its own, since what changes state is not given up when its client goes away.
+        let answer = tokio::spawn(async move { writes.submit(worked.await?, caller).await });
+        Reply::Later(Box::pin(async move {
+            let answer = answer.await.unwrap_or_else(|_| Err(bug()));
+            rpc::reply(&id, &answer)
+        }))
+    }
+
+    fn hand_in(
+        &self,
+        work: Work,
+    ) -> Result<impl Future<Output = Result<WriteCall, CallError>> + Send + use<>, CallError> {
+        let load = if work.is_heavy() {
+            Load::Heavy
+        } else {
+            Load::Light
+        };
+        self.pool
+            .submit(Lane::of(work.is_door()), load, || work.run())
+    }
+
+    fn caller(&self, peer: Peer) -> Caller {
+        Caller {
+            peer,
+            identity: self.identity(),
+        }
+    }
+
+    fn read<T>(
+        &self,
+        run: impl FnOnce(&Reading<'_>) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let identity = self.identity();
         // A panic leaves the reader as it was: its snapshot ends when it is dropped.
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let identity = self.identity.read().unwrap_or_else(PoisonError::into_inner);
         reader.read(|tx| {
             run(&Reading {
                 tx,
                 identity: &identity,
+                clocks: clock::clocks(),
             })
         })
     }
 }
 
-/// Runs what does not wait. A panic in it is an error of this call alone.
+/// Runs what does not wait.
 fn now(id: &Id, run: impl FnOnce() -> Answer) -> Reply {
-    let answer = catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(CallError::internal("This call met a bug")));
-    Reply::Now(rpc::reply(id, &answer))
+    Reply::Now(rpc::reply(id, &caught(run)))
+}
+
+fn refuse(id: &Id, error: CallError) -> Reply {
+    Reply::Now(rpc::reply(id, &Err(error)))
+}
+
+/// A panic is an error of this call alone.
+fn caught<T>(run: impl FnOnce() -> Result<T, CallError>) -> Result<T, CallError> {
+    catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|_| Err(bug()))
+}
+
+fn bug() -> CallError {
+    CallError::internal("This call met a bug")
 }

@@ -28,7 +28,7 @@ const LONGEST_MESSAGE: usize = 65_536;
 /// Characters of the one message of a peer who may not use the socket.
 const LONGEST_REFUSED: usize = 8192;
 
-/// Calls of one connection that wait for the writer.
+/// Calls of one connection that wait for the pool or the writer.
 const MOST_IN_FLIGHT: usize = 20;
 
 /// How long a refused peer has to say what it wanted, and a closing one to say goodbye.
@@ -207,7 +207,7 @@ impl Conversation<'_> {
             Ok(request) => request,
             Err(reply) => return self.say(Some(reply)).await,
         };
-        if request.is_write() && self.in_flight.len() >= MOST_IN_FLIGHT {
+        if request.waits() && self.in_flight.len() >= MOST_IN_FLIGHT {
             if request.id.is_some() {
                 return self
                     .say(rpc::too_many_calls(&request.id, MOST_IN_FLIGHT))

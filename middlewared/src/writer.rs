@@ -5,13 +5,12 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::{Answer, CallError, Done, Event, WriteCall};
-use nix::errno::Errno;
-use store::{Copy, Peer, Ran, Reserve, Writer};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use api::{CallError, Caller, Done, Event};
+use store::{Copy, Peer, Ran, Reserve, WriteTx, Writer};
+use tokio::sync::broadcast;
 
-/// How many calls wait at most; whoever comes then waits outside.
-const QUEUE: usize = 1024;
+use crate::logging;
+use crate::queue::{Incoming, Job, Order, Queue};
 
 /// How many calls share one commit at most.
 const BATCH: usize = 64;
@@ -19,98 +18,28 @@ const BATCH: usize = 64;
 /// How often it is looked whether a copy of the state is due.
 pub(crate) const HOUSEKEEPING: Duration = Duration::from_mins(10);
 
-/// How many events a subscriber may be behind: as many as the waiting calls can make before it has
-/// its turn, so that whoever reads them as they come misses none.
-const EVENTS: usize = QUEUE;
-
 /// A durable change, to be told to subscribers.
 pub(crate) type Events = broadcast::Sender<Arc<Event>>;
 
-struct Job {
-    call: WriteCall,
-    peer: Peer,
-    answer: oneshot::Sender<Answer>,
+/// Starts the thread. It ends, and closes the store, when every copy of the queue is dropped.
+pub(crate) fn start(writer: Writer) -> anyhow::Result<(Queue, JoinHandle<()>)> {
+    let (queue, incoming) = Queue::new()?;
+    let events = queue.events();
+    let thread = thread::Builder::new()
+        .name("writer".to_owned())
+        .spawn(move || work(writer, incoming, events))
+        .context("the writer thread cannot be started")?;
+    Ok((queue, thread))
 }
 
-enum Order {
-    Run(Job),
-    KeepHouse,
-    /// Answered when everything before it is done.
-    Beat(oneshot::Sender<()>),
-}
-
-/// Where writes are handed in.
-#[derive(Clone)]
-pub(crate) struct Queue {
-    orders: mpsc::Sender<Order>,
-    events: Events,
-}
-
-impl Queue {
-    /// Starts the thread. It ends, and closes the store, when every copy of the queue is dropped.
-    pub(crate) fn start(writer: Writer) -> anyhow::Result<(Self, JoinHandle<()>)> {
-        let (orders, incoming) = mpsc::channel(QUEUE);
-        let (events, _) = broadcast::channel(EVENTS);
-        let queue = Self {
-            orders,
-            events: events.clone(),
-        };
-        let thread = thread::Builder::new()
-            .name("writer".to_owned())
-            .spawn(move || work(writer, incoming, events))
-            .context("the writer thread cannot be started")?;
-        Ok((queue, thread))
-    }
-
-    /// Events from now on.
-    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
-        self.events.subscribe()
-    }
-
-    /// Hands in a call. It keeps its place in the queue, and runs even if nobody waits for the
-    /// answer any more.
-    pub(crate) fn submit(
-        &self,
-        call: WriteCall,
-        peer: Peer,
-    ) -> impl Future<Output = Answer> + Send + use<> {
-        let (answer, answered) = oneshot::channel();
-        let full = match self.orders.try_send(Order::Run(Job { call, peer, answer })) {
-            Ok(()) => None,
-            Err(
-                mpsc::error::TrySendError::Full(order) | mpsc::error::TrySendError::Closed(order),
-            ) => Some((self.orders.clone(), order)),
-        };
-        async move {
-            if let Some((orders, order)) = full {
-                // Closed means stopped: the answer's other end is dropped with the order.
-                let _ = orders.send(order).await;
-            }
-            answered.await.unwrap_or_else(|_| Err(stopped()))
-        }
-    }
-
-    /// Has today's copy made.
-    pub(crate) async fn keep_house(&self) {
-        let _ = self.orders.send(Order::KeepHouse).await;
-    }
-
-    /// Waits until the thread has done everything that was handed in before: it is alive.
-    pub(crate) async fn beat(&self) {
-        let (done, waiting) = oneshot::channel();
-        let _ = self.orders.send(Order::Beat(done)).await;
-        let _ = waiting.await;
-    }
-}
-
-fn work(writer: Writer, mut incoming: mpsc::Receiver<Order>, events: Events) {
+fn work(writer: Writer, mut incoming: Incoming, events: Events) {
     let mut desk = Desk {
         writer,
         events,
         changed: false,
         copied: None,
     };
-    while let Some(first) = incoming.blocking_recv() {
+    while let Some(first) = incoming.wait() {
         let mut jobs = Vec::new();
         let mut next = Some(first);
         while let Some(order) = next {
@@ -122,7 +51,7 @@ fn work(writer: Writer, mut incoming: mpsc::Receiver<Order>, events: Events) {
                 }
             }
             next = if jobs.len() < BATCH {
-                incoming.try_recv().ok()
+                incoming.next()
             } else {
                 None
             };
@@ -154,11 +83,10 @@ impl Desk {
         } else {
             Reserve::Keep
         };
-        let ran = self
-            .writer
-            .batch(&clock::clocks(), reserve, &jobs, |job, tx| {
-                job.call.run(tx, job.peer)
-            });
+        let clocks = clock::clocks();
+        let ran = self.writer.batch(&clocks, reserve, &jobs, |job, tx| {
+            job.call.run(tx, &job.caller)
+        });
         match ran {
             Ok(ran) => {
                 for (job, ran) in jobs.into_iter().zip(ran) {
@@ -176,10 +104,34 @@ impl Desk {
 
     fn see_to(&mut self, order: Order) {
         match order {
-            Order::KeepHouse if self.changed => self.copy_if_changed(),
-            Order::KeepHouse => self.keep_house(Copy::Daily),
+            Order::KeepHouse => {
+                self.forget_what_is_over();
+                if self.changed {
+                    self.copy_if_changed();
+                } else {
+                    self.keep_house(Copy::Daily);
+                }
+            }
             Order::Beat(done) => drop(done.send(())),
             Order::Run(_) => {}
+        }
+    }
+
+    /// What has an end is judged by it when it matters; this only makes room.
+    fn forget_what_is_over(&mut self) {
+        let forget = |(): &(), tx: &mut WriteTx<'_>| tx.delete_expired();
+        let ran = self
+            .writer
+            .batch(&clock::clocks(), Reserve::Keep, &[()], forget);
+        match ran.map(|mut ran| ran.pop()) {
+            Ok(Some(Ran::Returned(Ok(rows)))) if rows > 0 => {
+                tracing::info!(rows, "forgot what is over");
+            }
+            Ok(Some(Ran::Returned(Err(error)))) | Err(error) => {
+                tracing::warn!(%error, "what is over could not be forgotten");
+            }
+            // A panic has been logged.
+            Ok(_) => {}
         }
     }
 
@@ -208,13 +160,18 @@ impl Desk {
 
 /// Answers one call of a durable batch. Whether subscribers were told of a change.
 fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool {
-    let Job { call, peer, answer } = job;
+    let Job {
+        call,
+        caller: Caller { peer, .. },
+        answer,
+    } = job;
     let method = call.method();
     let mut changed = false;
     let result = match ran {
         Ran::Returned(Ok(Done {
             result,
             events: told,
+            alerts,
             outcome,
         })) => {
             if let Some(outcome) = outcome {
@@ -225,15 +182,17 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool 
                 } = peer;
                 tracing::info!(method, outcome, uid, pid, login_uid, "done");
             }
-            changed = !told.is_empty();
+            alerts.iter().for_each(logging::alert);
+            changed = told.iter().any(Event::is_change);
             for event in told {
                 // Nobody listens: fine.
                 let _ = events.send(Arc::new(event));
             }
-            Ok(result)
+            result
         }
         Ran::Returned(Err(error)) => {
-            tracing::info!(method, pid = peer.pid, %error, "refused");
+            // The message may repeat a name that somebody typed; what is for the log does not.
+            tracing::info!(method, pid = peer.pid, error = %error.for_log(), "refused");
             Err(error)
         }
         Ran::Panicked => Err(CallError::internal(
@@ -242,11 +201,4 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool 
     };
     let _ = answer.send(result);
     changed
-}
-
-fn stopped() -> CallError {
-    CallError::refused(
-        Errno::ESHUTDOWN,
-        "middlewared is stopping; nothing was changed. Try again",
-    )
 }

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use crate::event::EVENTS;
 use crate::method::{Method, namespace_of};
-use crate::{auth_twofactor, methods};
+use crate::{alert, auth_twofactor, methods};
 
 /// Everything that can be called and subscribed to, as committed in `docs/api.json`.
 #[must_use]
@@ -15,6 +15,7 @@ pub fn contract() -> Value {
         "contract": 1,
         "methods": methods().map(describe).collect::<Vec<_>>(),
         "events": EVENTS,
+        "alerts": alert::table(),
     })
 }
 

@@ -70,6 +70,16 @@ impl CallError {
         Self::refused(errno_of(error), error.to_string())
     }
 
+    /// What the log may say of it: the message of a refusal is for the caller, and may repeat what
+    /// somebody typed.
+    #[must_use]
+    pub fn for_log(&self) -> String {
+        match self {
+            Self::Store(error) => error.to_string(),
+            error => name(error.errno()),
+        }
+    }
+
     /// The error object of the reply.
     #[must_use]
     pub fn to_object(&self) -> ErrorObjectOwned {

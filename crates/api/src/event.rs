@@ -1,30 +1,105 @@
 //! What subscribers are told. Never holds a secret or a URI.
 
 use serde::Serialize;
-use serde_json::value::RawValue;
+use serde_json::value::{RawValue, to_raw_value};
 
-/// A change that is durable.
+use crate::CallError;
+
+/// What somebody should look at.
+pub(crate) const ALERT: &str = "auth.twofactor.alert";
+
+/// The settings, without the secret.
+pub(crate) const CONFIG: &str = "auth.twofactor.config";
+
+/// Devices, without their secrets.
+pub(crate) const DEVICE: &str = "auth.twofactor.device";
+
+/// Verdicts.
+pub(crate) const LOGIN: &str = "auth.twofactor.login";
+
+/// Something that happened, and is durable.
 #[derive(Clone, Debug, Serialize)]
 pub struct Event {
     msg: &'static str,
     collection: &'static str,
-    fields: Box<RawValue>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fields: Option<Box<RawValue>>,
+    #[serde(skip)]
+    is_change: bool,
 }
 
 impl Event {
-    /// Something there was is different now.
-    pub(crate) const fn changed(collection: &'static str, fields: Box<RawValue>) -> Self {
+    /// A record is there now.
+    pub(crate) fn added(
+        collection: &'static str,
+        id: i64,
+        fields: &impl Serialize,
+    ) -> Result<Self, CallError> {
+        Self::new("added", collection, fields).map(|event| event.with_id(Some(id)))
+    }
+
+    /// Settings are different now, or the record with this id is.
+    pub(crate) fn changed(
+        collection: &'static str,
+        id: Option<i64>,
+        fields: &impl Serialize,
+    ) -> Result<Self, CallError> {
+        Self::new("changed", collection, fields).map(|event| event.with_id(id))
+    }
+
+    /// A record is not there any more.
+    pub(crate) const fn removed(collection: &'static str, id: i64) -> Self {
         Self {
-            msg: "changed",
+            msg: "removed",
             collection,
-            fields,
+            id: Some(id),
+            fields: None,
+            is_change: true,
         }
+    }
+
+    /// Something happened that is no record, and no reason for a copy of the state.
+    pub(crate) fn happened(
+        collection: &'static str,
+        fields: &impl Serialize,
+    ) -> Result<Self, CallError> {
+        let mut event = Self::new("added", collection, fields)?;
+        event.is_change = false;
+        Ok(event)
+    }
+
+    fn new(
+        msg: &'static str,
+        collection: &'static str,
+        fields: &impl Serialize,
+    ) -> Result<Self, CallError> {
+        let fields = to_raw_value(fields).map_err(|_| CallError::internal("no event was made"))?;
+        Ok(Self {
+            msg,
+            collection,
+            id: None,
+            fields: Some(fields),
+            is_change: true,
+        })
+    }
+
+    fn with_id(mut self, id: Option<i64>) -> Self {
+        self.id = id;
+        self
     }
 
     /// The name that it is subscribed to by.
     #[must_use]
     pub const fn collection(&self) -> &'static str {
         self.collection
+    }
+
+    /// Whether settings or records changed, which a copy of the state should have.
+    #[must_use]
+    pub const fn is_change(&self) -> bool {
+        self.is_change
     }
 }
 
@@ -38,14 +113,26 @@ pub struct EventInfo {
 }
 
 /// Every event, sorted by name.
-pub const EVENTS: [EventInfo; 3] = [
+pub const EVENTS: [EventInfo; 6] = [
     EventInfo {
         name: "*",
         description: "Every event.",
     },
     EventInfo {
-        name: "auth.twofactor.config",
+        name: ALERT,
+        description: "Something that somebody should look at; the fields are kind, message_id, username, source and message. The journal has the same, at warning.",
+    },
+    EventInfo {
+        name: CONFIG,
         description: "The settings changed; the fields are those of auth.twofactor.config, without the secret.",
+    },
+    EventInfo {
+        name: DEVICE,
+        description: "A device was added, changed or removed; the fields are those of auth.twofactor.device.query.",
+    },
+    EventInfo {
+        name: LOGIN,
+        description: "A door was told a verdict; the fields are verdict, username, service and source.",
     },
     EventInfo {
         name: "core.get_jobs",

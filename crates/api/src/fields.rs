@@ -177,7 +177,7 @@ fn ranged<T: Ranged>(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<T
     ranged
 }
 
-fn integer(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<i64> {
+pub(crate) fn integer(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<i64> {
     match value {
         Value::Number(number) if is_integer(&number) => Some(saturating(&number.to_string())),
         Value::String(digits) if is_digits(&digits) => Some(saturating(&digits)),
@@ -204,7 +204,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_TEXT && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-fn text(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<String> {
+pub(crate) fn text(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<String> {
     let text = match value {
         Value::String(text) => text,
         Value::Number(number) if is_integer(&number) => number.to_string(),
@@ -217,7 +217,7 @@ fn text(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<String> {
     Some(text)
 }
 
-fn refuse<T>(at: &At<'_>, issues: &mut Issues, message: &str) -> Option<T> {
+pub(crate) fn refuse<T>(at: &At<'_>, issues: &mut Issues, message: &str) -> Option<T> {
     issues.wrong(at, message);
     None
 }

@@ -6,26 +6,41 @@
 //! completion) comes from that one table. This crate knows no sockets and no JSON-RPC framing.
 #![forbid(unsafe_code)]
 
+mod alert;
 mod auth;
 mod auth_twofactor;
+mod bounded;
 mod contract;
 mod core;
+mod devices;
 mod error;
 mod event;
 mod fields;
+mod lookup;
 mod method;
 mod params;
+mod provisioning;
 mod session;
+mod user;
 
+pub use alert::{Alert, AlertKind};
 pub use contract::contract;
 pub use error::{CallError, Issue, METHOD_CALL_ERROR, TOO_MANY_CALLS, too_many_calls};
 pub use event::{EVENTS, Event, EventInfo};
-pub use method::{Answer, Done, Identity, Kind, Method, Prepared, Reading, WriteCall};
+pub use method::{
+    Answer, Caller, Done, Identity, Kind, Method, Prepared, Reading, SlowCall, Started, Work,
+    WriteCall,
+};
 pub use params::RawParams;
 pub use session::Session;
 
 /// Every namespace, in the order of their names.
-const NAMESPACES: [&[Method]; 3] = [auth::METHODS, auth_twofactor::METHODS, core::METHODS];
+const NAMESPACES: [&[Method]; 4] = [
+    auth::METHODS,
+    auth_twofactor::METHODS,
+    core::METHODS,
+    user::METHODS,
+];
 
 /// Every method, by namespace and name.
 pub fn methods() -> impl Iterator<Item = &'static Method> {

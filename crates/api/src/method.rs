@@ -1,104 +1,24 @@
 //! What a method is: its kind, and how its params become a call that is ready to run.
 
+mod kinds;
+mod slow;
+mod writing;
+
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
-use store::{AuditEntry, Peer, ReadTx, WriteTx};
 
-use crate::event::Event;
-use crate::params::{Params, RawParams};
+use crate::params::RawParams;
 use crate::{CallError, Session};
+
+pub(crate) use kinds::{Declared, OnAccount, OnSession, Read, Slow, Stage, Write};
+pub use kinds::{Identity, Reading};
+pub use slow::{SlowCall, Started, Work};
+pub(crate) use writing::Writing;
+pub use writing::{Caller, Done, WriteCall};
 
 /// A result, ready to be sent.
 pub type Answer = Result<Box<RawValue>, CallError>;
-
-/// What the kinds of methods share.
-pub(crate) trait Declared: Params + JsonSchema + Send + 'static {
-    /// The full name.
-    const NAME: &'static str;
-    /// The result.
-    type Output: Serialize + JsonSchema;
-}
-
-/// A method that concerns the connection, or nothing at all.
-pub(crate) trait OnSession: Declared {
-    fn call(self, session: &mut Session) -> Result<Self::Output, CallError>;
-}
-
-/// A method that only reads.
-pub(crate) trait Read: Declared {
-    fn call(self, read: &Reading<'_>) -> Result<Self::Output, CallError>;
-}
-
-/// A method that changes state. It may run more than once before its changes are kept, so it changes
-/// nothing but the transaction.
-pub(crate) trait Write: Declared {
-    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
-    const OFFLINE: bool = false;
-
-    /// Whether this call is somebody's way back in, which may use the space kept for that.
-    fn is_way_back(&self) -> bool {
-        false
-    }
-
-    fn call(&self, write: &mut Writing<'_, '_>) -> Result<Self::Output, CallError>;
-}
-
-/// How the machine names itself on a phone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Identity {
-    /// Who issued the secret.
-    pub issuer: String,
-    /// What follows `hostname@`.
-    pub product: String,
-}
-
-/// What a read may use.
-pub struct Reading<'a> {
-    /// The state.
-    pub tx: &'a ReadTx<'a>,
-    /// How this machine names itself.
-    pub identity: &'a Identity,
-}
-
-/// What a write may use.
-pub(crate) struct Writing<'a, 'tx> {
-    pub(crate) tx: &'a mut WriteTx<'tx>,
-    peer: Peer,
-    method: &'static str,
-    events: Vec<Event>,
-    outcome: Option<&'static str>,
-}
-
-impl Writing<'_, '_> {
-    /// Writes down who did this, and what came of it, in the same transaction.
-    pub(crate) fn audit(&mut self, outcome: &'static str) -> Result<(), CallError> {
-        self.outcome = Some(outcome);
-        let entry = AuditEntry {
-            peer: self.peer,
-            method: self.method,
-            outcome,
-            subject: None,
-        };
-        Ok(self.tx.audit(&entry)?)
-    }
-
-    /// Tells subscribers, once the change is durable.
-    pub(crate) fn emit(&mut self, event: Event) {
-        self.events.push(event);
-    }
-}
-
-/// The outcome of a write that is durable.
-#[derive(Debug)]
-pub struct Done {
-    /// The result, to be sent to the caller.
-    pub result: Box<RawValue>,
-    /// What subscribers are told.
-    pub events: Vec<Event>,
-    /// What the audit says, if this was worth an entry; for the log.
-    pub outcome: Option<&'static str>,
-}
 
 /// A call whose params are valid.
 pub enum Prepared {
@@ -108,49 +28,8 @@ pub enum Prepared {
     Read(Box<dyn FnOnce(&Reading<'_>) -> Answer + Send>),
     /// Runs on the writer.
     Write(WriteCall),
-}
-
-/// A write whose params are valid; it waits for the writer.
-pub struct WriteCall {
-    method: &'static str,
-    is_way_back: bool,
-    run: Box<RunWrite>,
-}
-
-type RunWrite = dyn Fn(&mut Writing<'_, '_>) -> Answer + Send;
-
-impl WriteCall {
-    /// The method's name.
-    #[must_use]
-    pub const fn method(&self) -> &'static str {
-        self.method
-    }
-
-    /// Whether it may use the space that is kept for recovery.
-    #[must_use]
-    pub const fn is_way_back(&self) -> bool {
-        self.is_way_back
-    }
-
-    /// Runs it as a part of a batch.
-    ///
-    /// # Errors
-    /// The method refused, or the state could not be used. What it wrote must then be undone.
-    pub fn run(&self, tx: &mut WriteTx<'_>, peer: Peer) -> Result<Done, CallError> {
-        let mut write = Writing {
-            tx,
-            peer,
-            method: self.method,
-            events: Vec::new(),
-            outcome: None,
-        };
-        let result = (self.run)(&mut write)?;
-        Ok(Done {
-            result,
-            events: write.events,
-            outcome: write.outcome,
-        })
-    }
+    /// Is worked on first, and then runs on the writer.
+    Slow(SlowCall),
 }
 
 /// What a method may touch.
@@ -162,6 +41,8 @@ pub enum Kind {
     Read,
     /// The state.
     Write,
+    /// The state, after work that may take long.
+    Slow,
 }
 
 impl Kind {
@@ -172,6 +53,7 @@ impl Kind {
             Self::Session => "session",
             Self::Read => "read",
             Self::Write => "write",
+            Self::Slow => "slow",
         }
     }
 }
@@ -215,10 +97,21 @@ impl Method {
             let run = move |write: &mut Writing<'_, '_>| method.call(write).and_then(|o| send(&o));
             Ok(Prepared::Write(WriteCall {
                 method: M::NAME,
+                is_door: M::IS_DOOR,
                 is_way_back,
                 run: Box::new(run),
             }))
         })
+    }
+
+    pub(crate) const fn slow<M: Slow>() -> Self {
+        Self::new::<M>(Kind::Slow, false, |params| {
+            Ok(Prepared::Slow(SlowCall::new(M::decode(params)?)))
+        })
+    }
+
+    pub(crate) const fn on_account<M: OnAccount>() -> Self {
+        Self::slow::<M>()
     }
 
     const fn new<M: Declared>(

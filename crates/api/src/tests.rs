@@ -5,6 +5,8 @@
 )]
 // Long on purpose: one case list for each row of the contract, side by side.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 use store::{Peer, Ran, Reader, Reserve, Store, Writer};
 use tempfile::TempDir;
@@ -23,9 +25,10 @@ struct Machine {
     reader: Reader,
     writer: Writer,
     session: Session,
-    identity: Identity,
+    identity: Arc<Identity>,
     now: u64,
     events: Vec<Event>,
+    alerts: Vec<Alert>,
     dir: TempDir,
 }
 
@@ -44,9 +47,10 @@ impl Machine {
             reader: store.reader().unwrap(),
             writer: store.into_writer(),
             session: Session::with_events(),
-            identity,
+            identity: Arc::new(identity),
             now: 1_700_000_000,
             events: Vec::new(),
+            alerts: Vec::new(),
             dir,
         }
     }
@@ -80,31 +84,56 @@ impl Machine {
     fn run(&mut self, method: &Method, params: RawParams) -> Answer {
         match method.prepare(params)? {
             Prepared::Session(run) => run(&mut self.session),
-            Prepared::Read(run) => self.reader.read(|tx| {
-                run(&Reading {
-                    tx,
-                    identity: &self.identity,
-                })
-            }),
-            Prepared::Write(call) => {
-                let clocks = Clocks {
-                    wall: UnixTime::from_secs(self.now),
-                    boot: Boot {
-                        id: BootId([0; 16]),
-                        secs: self.now,
-                    },
-                    synchronised: true,
-                };
-                let run = |call: &WriteCall, tx: &mut store::WriteTx<'_>| call.run(tx, PEER);
-                let mut ran = self.writer.batch(&clocks, Reserve::Keep, &[call], run)?;
-                let Some(Ran::Returned(done)) = ran.pop() else {
-                    panic!("it panicked")
-                };
-                let done = done?;
-                self.events.extend(done.events);
-                Ok(done.result)
-            }
+            Prepared::Read(run) => self.read(run),
+            Prepared::Write(call) => self.write(call),
+            Prepared::Slow(call) => match self.read(|read| call.start(read))? {
+                Started::Ready(call) => self.write(call),
+                Started::Work(work) => self.write(work.run()?),
+            },
         }
+    }
+
+    fn clocks(&self) -> Clocks {
+        Clocks {
+            wall: UnixTime::from_secs(self.now),
+            boot: Boot {
+                id: BootId([7; 16]),
+                secs: self.now,
+            },
+            synchronised: true,
+        }
+    }
+
+    fn read<T>(
+        &mut self,
+        run: impl FnOnce(&Reading<'_>) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let clocks = self.clocks();
+        self.reader.read(|tx| {
+            run(&Reading {
+                tx,
+                identity: &self.identity,
+                clocks,
+            })
+        })
+    }
+
+    fn write(&mut self, call: WriteCall) -> Answer {
+        let caller = Caller {
+            peer: PEER,
+            identity: Arc::clone(&self.identity),
+        };
+        let run = |call: &WriteCall, tx: &mut store::WriteTx<'_>| call.run(tx, &caller);
+        let mut ran = self
+            .writer
+            .batch(&self.clocks(), Reserve::Keep, &[call], run)?;
+        let Some(Ran::Returned(done)) = ran.pop() else {
+            panic!("it panicked")
+        };
+        let done = done?;
+        self.events.extend(done.events);
+        self.alerts.extend(done.alerts);
+        done.result
     }
 
     fn ok(&mut self, name: &str, params: Value) -> Value {
@@ -514,7 +543,8 @@ fn events_follow_the_change_and_hold_no_secret() {
     let id = machine.ok("core.subscribe", json!(["auth.twofactor.config"]));
     machine.update(json!({ "enabled": true }));
     machine.ok("auth.twofactor.renew_secret", json!([]));
-    let events = std::mem::take(&mut machine.events);
+    let mut events = std::mem::take(&mut machine.events);
+    events.retain(|event| event.collection() == "auth.twofactor.config");
     assert_eq!(events.len(), 2);
     for event in &events {
         assert!(machine.session.wants(event));
@@ -534,6 +564,157 @@ fn events_follow_the_change_and_hold_no_secret() {
             .refusal("core.subscribe", json!(["auth.nothing"]))
             .contains("core.get_jobs")
     );
+}
+
+#[test]
+fn turning_on_and_off_is_an_alert_and_a_no_op_is_none() {
+    let mut machine = Machine::new();
+    let mut alerts = |changes: Value| {
+        machine.update(changes);
+        let kinds = machine.alerts.drain(..).map(|alert| alert.kind.as_str());
+        kinds.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        alerts(json!({ "enabled": true })),
+        ["DEVICE_ADDED", "ENABLED"]
+    );
+    assert!(alerts(json!({ "enabled": true, "window": 1 })).is_empty());
+    assert_eq!(alerts(json!({ "enabled": false })), ["DISABLED"]);
+    assert_eq!(alerts(json!({ "enabled": true })), ["ENABLED"]);
+}
+
+#[test]
+fn users_have_a_second_factor_of_their_own() {
+    let mut machine = Machine::new();
+    let none =
+        r#"{"provisioning_uri":null,"secret_configured":false,"interval":30,"otp_digits":6}"#;
+    let config = machine.ok("user.twofactor_config", json!(["root"]));
+    assert_eq!(config.to_string(), none);
+    assert_eq!(
+        machine.refusal("user.provisioning_uri", json!(["root"])),
+        "[EFAULT] 'root' user does not have two factor authentication configured"
+    );
+    let options = json!({ "otp_digits": 8, "interval": 60 });
+    let renewed = machine.ok("user.renew_2fa_secret", json!(["root", options]));
+    assert_eq!(
+        (&renewed["username"], &renewed["uid"]),
+        (&json!("root"), &json!(0))
+    );
+    let config = &renewed["twofactor_config"];
+    assert_eq!(
+        *config,
+        machine.ok("user.twofactor_config", json!(["root"]))
+    );
+    let uri = config["provisioning_uri"].as_str().unwrap();
+    assert_eq!(uri, machine.ok("user.provisioning_uri", json!(["root"])));
+    assert!(
+        uri.starts_with("otpauth://totp/middlewared:root-")
+            && uri.contains("%40Linux?secret=")
+            && uri.ends_with("&issuer=middlewared&digits=8&period=60"),
+        "{uri}"
+    );
+    // What is not given stays; the secret does not.
+    let again = machine.ok("user.renew_2fa_secret", json!(["root", {}]));
+    let config = &again["twofactor_config"];
+    assert_eq!(
+        (&config["otp_digits"], &config["interval"]),
+        (&json!(8), &json!(60))
+    );
+    assert_ne!(config["provisioning_uri"], uri);
+    assert_eq!(
+        machine.ok("user.unset_2fa_secret", json!(["root"])),
+        Value::Null
+    );
+    assert_eq!(
+        machine
+            .ok("user.twofactor_config", json!(["root"]))
+            .to_string(),
+        none
+    );
+}
+
+/// Devices come and go one by one, each with an event; no event and no alert has the secret.
+#[test]
+fn a_renewal_is_told_without_the_secret() {
+    let mut machine = Machine::new();
+    let secrets = [(); 2].map(|()| {
+        machine.ok("user.renew_2fa_secret", json!(["root", {}]));
+        machine.config()["secret"].as_str().unwrap().to_owned()
+    });
+    machine.ok("user.unset_2fa_secret", json!(["root"]));
+    let told: Vec<String> = machine
+        .events
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap())
+        .collect();
+    let heads = [
+        r#"{"msg":"added","collection":"auth.twofactor.device","id":1,"fields":{"id":1,"username":"root","name":"phone","state":"ACTIVE","#,
+        r#"{"msg":"added","collection":"auth.twofactor.alert","fields":{"kind":"DEVICE_ADDED","#,
+        r#"{"msg":"changed","collection":"auth.twofactor.config","#,
+        r#"{"msg":"removed","collection":"auth.twofactor.device","id":1}"#,
+        r#"{"msg":"added","collection":"auth.twofactor.device","id":2,"#,
+        r#"{"msg":"added","collection":"auth.twofactor.alert","fields":{"kind":"DEVICE_ADDED","#,
+        r#"{"msg":"changed","collection":"auth.twofactor.config","#,
+        r#"{"msg":"removed","collection":"auth.twofactor.device","id":2}"#,
+        r#"{"msg":"changed","collection":"auth.twofactor.config","#,
+        r#"{"msg":"added","collection":"auth.twofactor.alert","fields":{"kind":"DEVICE_REMOVED","#,
+    ];
+    assert_eq!(told.len(), heads.len(), "{told:#?}");
+    for (told, head) in told.iter().zip(heads) {
+        assert!(told.starts_with(head), "{told}");
+        assert!(
+            secrets.iter().all(|secret| !told.contains(secret)),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn names_of_nobody_and_options_that_are_none_are_refused() {
+    let nobody = "no-such-user-here";
+    for (name, params, reason) in [
+        (
+            "user.renew_2fa_secret",
+            json!([nobody, {}]),
+            "[ENOENT] User 'no-such-user-here' does not exist",
+        ),
+        (
+            "user.unset_2fa_secret",
+            json!([nobody]),
+            "[ENOENT] User 'no-such-user-here' does not exist",
+        ),
+        (
+            "user.renew_2fa_secret",
+            json!(["root"]),
+            "[EINVAL] twofactor_options: Field required\n",
+        ),
+        (
+            "user.renew_2fa_secret",
+            json!(["a/b", { "interval": 45, "otp_digits": 9 }]),
+            "[EINVAL] username: Not a valid account name\n\
+             [EINVAL] twofactor_options.otp_digits: Should be between 6 and 8\n\
+             [EINVAL] twofactor_options.interval: Should be 30 or 60\n",
+        ),
+        (
+            "user.renew_2fa_secret",
+            json!([null, { "interval": "x", "uid": 1 }]),
+            "[EINVAL] username: Not a string\n\
+             [EINVAL] twofactor_options.interval: Not an integer\n\
+             [EINVAL] twofactor_options.uid: Field was not expected\n",
+        ),
+    ] {
+        assert_eq!(Machine::new().refusal(name, params), reason);
+    }
+}
+
+/// The log is read by more people than root, and somebody types a password where a name belongs.
+#[test]
+fn what_was_typed_is_not_for_the_log() {
+    let method = find("user.unset_2fa_secret").unwrap();
+    let params = RawParams::Positional(vec![json!("hunter2")]);
+    let error = Machine::new().run(method, params).unwrap_err();
+    assert!(error.to_string().contains("hunter2"), "{error}");
+    assert_eq!(error.for_log(), "ENOENT");
 }
 
 #[test]

@@ -26,6 +26,8 @@ impl Declared for Verify {
 }
 
 impl Write for Verify {
+    const IS_DOOR: bool = true;
+
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
         let settings = enabled_settings(write.tx)?;
         let Some(StoredDevice { record, mut device }) = write.tx.first_active_device(ROOT)? else {

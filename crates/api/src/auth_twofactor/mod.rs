@@ -12,10 +12,11 @@ use crate::CallError;
 use crate::method::Method;
 use login::Verify;
 use secret::{GetProvisioningUri, RenewSecret};
+pub(crate) use settings::emit_config;
 use settings::{GetConfig, Update};
 
 /// Whose device the 22.12 API acts on.
-const ROOT: u32 = 0;
+pub(crate) const ROOT: u32 = 0;
 
 /// The settings, or the original's refusal while it is off.
 fn enabled_settings(tx: &ReadTx<'_>) -> Result<Settings, CallError> {

@@ -2,16 +2,14 @@
 //! of root's first device.
 
 use nix::errno::Errno;
-use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
-use store::{NewDevice, Settings, entropy};
-use twofactor::{Algorithm, Device, Enrolment, ProvisioningUri, Secret, UnixTime};
+use store::Settings;
 
 use super::settings::emit_config;
 use super::{ROOT, enabled_settings};
-use crate::CallError;
 use crate::method::{Declared, Read, Reading, Write, Writing};
 use crate::params::fields;
+use crate::provisioning::ShownUri;
+use crate::{CallError, devices, lookup};
 
 fields! {
     /// Makes the provisioning URI of root's first device, which a phone's app reads as a QR code.
@@ -30,24 +28,7 @@ impl Read for GetProvisioningUri {
         let Some(stored) = read.tx.first_active_device(ROOT)? else {
             return Err(CallError::refused(Errno::ENOENT, NO_SECRET));
         };
-        let hostname = nix::unistd::gethostname().unwrap_or_default();
-        let label = format!("{}@{}", hostname.to_string_lossy(), read.identity.product);
-        Ok(ShownUri(ProvisioningUri::new(
-            &read.identity.issuer,
-            &label,
-            &stored.device,
-        )))
-    }
-}
-
-/// The URI, to be sent to this one caller.
-#[derive(JsonSchema)]
-#[schemars(transparent)]
-pub(crate) struct ShownUri(#[schemars(with = "String")] ProvisioningUri);
-
-impl Serialize for ShownUri {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.0.as_str())
+        Ok(ShownUri::of_machine(read.identity, &stored.device))
     }
 }
 
@@ -81,22 +62,6 @@ pub(super) fn issue_device(
     write: &mut Writing<'_, '_>,
     settings: &Settings,
 ) -> Result<(), CallError> {
-    let device = Device {
-        secret: Secret::generate(entropy::random()?),
-        algorithm: Algorithm::default(),
-        digits: settings.digits,
-        step: settings.step,
-        floor: UnixTime::EPOCH,
-    };
-    for replaced in write.tx.devices(ROOT)? {
-        write.tx.delete_device(replaced.id)?;
-    }
-    write.tx.add_device(&NewDevice {
-        uid: ROOT,
-        name: "phone",
-        enrolment: Enrolment::Active,
-        replaces: None,
-        device: &device,
-    })?;
-    Ok(())
+    let device = devices::fresh(settings.digits, settings.step)?;
+    devices::renew(write, &lookup::root()?, &device)
 }

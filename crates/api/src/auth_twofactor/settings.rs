@@ -3,7 +3,6 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
-use serde_json::value::to_raw_value;
 use store::{Settings, StoreError, StoredDevice};
 use twofactor::{Enrolment, MAX_SPAN_SECS};
 use zeroize::Zeroizing;
@@ -11,8 +10,9 @@ use zeroize::Zeroizing;
 use super::ROOT;
 use super::secret::issue_device;
 use crate::CallError;
+use crate::alert::{Alert, AlertKind};
 use crate::error::Issue;
-use crate::event::Event;
+use crate::event::{CONFIG, Event};
 use crate::fields::{Interval, OtpDigits, WindowSteps};
 use crate::method::{Declared, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
@@ -152,6 +152,7 @@ impl Write for Update {
             }
             write.audit(outcome(&old, &new))?;
             emit_config(write, &new)?;
+            alert(write, &old, &new)?;
         }
         // Without the master key it can still be turned off; the answer then has no secret at all,
         // since null would say that there is none.
@@ -177,6 +178,24 @@ const fn outcome(old: &Settings, new: &Settings) -> &'static str {
     }
 }
 
+/// On and off are for everybody, so somebody should know.
+fn alert(write: &mut Writing<'_, '_>, old: &Settings, new: &Settings) -> Result<(), CallError> {
+    let (kind, message) = match (old.enabled, new.enabled) {
+        (false, true) => (AlertKind::Enabled, "Two-factor authentication is on"),
+        (true, false) => (
+            AlertKind::Disabled,
+            "Two-factor authentication is off for everybody",
+        ),
+        _ => return Ok(()),
+    };
+    write.alert(Alert {
+        kind,
+        account: None,
+        source: None,
+        message: message.to_owned(),
+    })
+}
+
 /// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
 /// nobody could pass with it.
 fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
@@ -186,13 +205,12 @@ fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(),
     }
 }
 
-pub(super) fn emit_config(
+pub(crate) fn emit_config(
     write: &mut Writing<'_, '_>,
     settings: &Settings,
 ) -> Result<(), CallError> {
     let config = Config::new(settings, ShownSecret::Withheld, None);
-    let fields = to_raw_value(&config).map_err(|_| CallError::internal("no event was made"))?;
-    write.emit(Event::changed(GetConfig::NAME, fields));
+    write.emit(Event::changed(CONFIG, None, &config)?);
     Ok(())
 }
 

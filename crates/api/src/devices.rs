@@ -1,0 +1,172 @@
+//! Devices as callers and subscribers see them, and how they come and go.
+
+use nix::errno::Errno;
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::{DeviceRecord, NewDevice, entropy};
+use twofactor::{
+    Account, AccountName, Algorithm, Device, Digits, Enrolment, Secret, TimeStep, UnixTime,
+};
+
+use crate::CallError;
+use crate::alert::{Alert, AlertKind};
+use crate::event::{DEVICE, Event};
+use crate::method::Writing;
+
+/// How many devices an account has at most. Each makes a guess a little easier.
+const MOST_DEVICES: u32 = 8;
+
+/// What a device is called that nobody has given a name.
+const UNNAMED: &str = "phone";
+
+/// A device, without its secret.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct DeviceEntry {
+    /// Its id; never used again for another device.
+    pub(crate) id: i64,
+    /// Whose it is.
+    pub(crate) username: String,
+    /// What its owner calls it.
+    pub(crate) name: String,
+    /// PENDING until its first right code, then ACTIVE.
+    pub(crate) state: State,
+    /// The hash under its HMAC.
+    pub(crate) algorithm: &'static str,
+    /// Digits of a code.
+    pub(crate) otp_digits: u8,
+    /// Seconds that a code is valid for.
+    pub(crate) interval: u32,
+    /// When its secret was issued, in seconds since 1970.
+    pub(crate) created: u64,
+    /// When a code of it was accepted last, or null.
+    pub(crate) last_used: Option<u64>,
+    /// When it is forgotten unless it becomes active; null for an active one.
+    pub(crate) expires: Option<u64>,
+    /// The device that goes when this one becomes active, or null.
+    pub(crate) replaces: Option<i64>,
+}
+
+/// How far a device is set up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(inline)]
+pub(crate) enum State {
+    /// Its secret was issued.
+    Pending,
+    /// A code of it was right once.
+    Active,
+}
+
+impl DeviceEntry {
+    pub(crate) fn new(username: &AccountName, record: &DeviceRecord) -> Self {
+        let (state, expires) = match record.enrolment {
+            Enrolment::Active => (State::Active, None),
+            Enrolment::Pending { until } => (State::Pending, Some(until.as_secs())),
+        };
+        Self {
+            id: record.id,
+            username: username.as_str().to_owned(),
+            name: record.name.clone(),
+            state,
+            algorithm: record.algorithm.as_str(),
+            otp_digits: record.digits.get(),
+            interval: record.step.as_secs(),
+            created: record.created.as_secs(),
+            last_used: record.last_used.map(UnixTime::as_secs),
+            expires,
+            replaces: record.replaces,
+        }
+    }
+}
+
+/// A device that nobody has yet: with a secret of its own.
+///
+/// # Errors
+/// The kernel gave no random bytes.
+pub(crate) fn fresh(digits: Digits, step: TimeStep) -> Result<Device, CallError> {
+    Ok(Device {
+        secret: Secret::generate(entropy::random()?),
+        algorithm: Algorithm::default(),
+        digits,
+        step,
+        floor: UnixTime::EPOCH,
+    })
+}
+
+/// Adds a device to an account, and tells subscribers.
+///
+/// # Errors
+/// The account has as many as it may have, or the state cannot be used.
+pub(crate) fn add(
+    write: &mut Writing<'_, '_>,
+    account: &Account,
+    new: &NewDevice<'_>,
+) -> Result<DeviceEntry, CallError> {
+    write.tx.ensure_account(account)?;
+    if write.tx.count_devices(account.uid)? >= MOST_DEVICES {
+        let message = format!(
+            "'{}' has {MOST_DEVICES} devices already. Remove one first: midclt call \
+             auth.twofactor.device.delete ID",
+            account.name
+        );
+        return Err(CallError::refused(Errno::EBUSY, message));
+    }
+    let id = write.tx.add_device(new)?;
+    let record = write.tx.device(id)?;
+    let record = record.ok_or_else(|| CallError::internal("the new device cannot be read"))?;
+    let entry = DeviceEntry::new(&account.name, &record);
+    write.emit(Event::added(DEVICE, id, &entry)?);
+    Ok(entry)
+}
+
+/// Removes a device, and tells subscribers.
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn remove(write: &mut Writing<'_, '_>, id: i64) -> Result<(), CallError> {
+    if write.tx.delete_device(id)? {
+        write.emit(Event::removed(DEVICE, id));
+    }
+    Ok(())
+}
+
+/// Gives an account's first active device a new secret at once, under the same name; where there is
+/// none, makes one. The old secret stops working.
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn renew(
+    write: &mut Writing<'_, '_>,
+    account: &Account,
+    device: &Device,
+) -> Result<(), CallError> {
+    let devices = write.tx.devices(account.uid)?;
+    let old = devices
+        .into_iter()
+        .find(|record| record.enrolment == Enrolment::Active);
+    if let Some(old) = &old {
+        remove(write, old.id)?;
+    }
+    let name = old.as_ref().map_or(UNNAMED, |record| &record.name);
+    add(
+        write,
+        account,
+        &NewDevice {
+            uid: account.uid,
+            name,
+            enrolment: Enrolment::Active,
+            replaces: None,
+            device,
+        },
+    )?;
+    let message = match old {
+        Some(_) => format!("The device '{name}' of '{}' has a new secret", account.name),
+        None => format!("'{}' has a new device '{name}'", account.name),
+    };
+    write.alert(Alert {
+        kind: AlertKind::DeviceAdded,
+        account: Some(account.name.clone()),
+        source: None,
+        message,
+    })
+}

@@ -1,0 +1,155 @@
+//! The kinds of methods: what each may touch.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use store::ReadTx;
+use twofactor::{Account, AccountName, Clocks};
+
+use super::writing::Writing;
+use crate::lookup::{self, Lookup};
+use crate::params::Params;
+use crate::{CallError, Session};
+
+/// What the kinds of methods share.
+pub(crate) trait Declared: Params + JsonSchema + Send + 'static {
+    /// The full name.
+    const NAME: &'static str;
+    /// The result.
+    type Output: Serialize + JsonSchema;
+}
+
+/// A method that concerns the connection, or nothing at all.
+pub(crate) trait OnSession: Declared {
+    fn call(self, session: &mut Session) -> Result<Self::Output, CallError>;
+}
+
+/// A method that only reads.
+pub(crate) trait Read: Declared {
+    fn call(self, read: &Reading<'_>) -> Result<Self::Output, CallError>;
+}
+
+/// A method that changes state. It may run more than once before its changes are kept, so it changes
+/// nothing but the transaction.
+pub(crate) trait Write: Declared {
+    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
+    const OFFLINE: bool = false;
+
+    /// Whether it gives verdicts: then it waits behind administration.
+    const IS_DOOR: bool = false;
+
+    /// Whether this call is somebody's way back in, which may use the space kept for that.
+    fn is_way_back(&self) -> bool {
+        false
+    }
+
+    fn call(&self, write: &mut Writing<'_, '_>) -> Result<Self::Output, CallError>;
+}
+
+/// A method that changes state, and has to work or to wait for somebody before that: off the
+/// connection and off the writer, which nobody else waits behind.
+pub(crate) trait Slow: Declared {
+    /// What the work needs.
+    type Job: Send + 'static;
+    /// What comes of the work.
+    type Found: Send + 'static;
+
+    /// Whether it gives verdicts: then it waits behind administration.
+    const IS_DOOR: bool = false;
+
+    /// Whether this call is somebody's way back in, which may use the space kept for that.
+    fn is_way_back(&self) -> bool {
+        false
+    }
+
+    /// Says what there is to do, if anything.
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Self::Job, Self::Found>, CallError>;
+
+    /// Does it. Touches no state.
+    fn work(job: Self::Job) -> Result<Self::Found, CallError>;
+
+    /// Changes the state. It may be another one than `prepare` saw, so what matters is looked at
+    /// again; and it may run more than once, as a [`Write`] may.
+    fn finish(
+        &self,
+        found: &Self::Found,
+        write: &mut Writing<'_, '_>,
+    ) -> Result<Self::Output, CallError>;
+}
+
+/// How far a slow call is before its work.
+pub(crate) enum Stage<J, F> {
+    /// There is nothing to do.
+    Ready(F),
+    /// There is.
+    Work(J),
+    /// There is, and it takes so much memory that it is done one at a time.
+    #[expect(dead_code, reason = "for recovery codes, which come next")]
+    Heavy(J),
+}
+
+/// A method that acts on one account of this machine, given by its name.
+///
+/// Its work is to look the name up. A name that is not there any more stands for the record that
+/// there is of it, so that it can be cleared away.
+pub(crate) trait OnAccount: Declared {
+    /// Whether it gives verdicts: then it waits behind administration.
+    const IS_DOOR: bool = false;
+
+    /// Whether this call is somebody's way back in, which may use the space kept for that.
+    fn is_way_back(&self) -> bool {
+        false
+    }
+
+    /// The name that was given.
+    fn username(&self) -> &AccountName;
+
+    /// Acts on the account, which may have no record yet. What is audited from here names it.
+    fn call(
+        &self,
+        account: &Account,
+        write: &mut Writing<'_, '_>,
+    ) -> Result<Self::Output, CallError>;
+}
+
+impl<M: OnAccount> Slow for M {
+    type Job = AccountName;
+    type Found = Lookup;
+    const IS_DOOR: bool = M::IS_DOOR;
+
+    fn is_way_back(&self) -> bool {
+        OnAccount::is_way_back(self)
+    }
+
+    fn prepare(&self, _: &Reading<'_>) -> Result<Stage<AccountName, Lookup>, CallError> {
+        lookup::start(self.username())
+    }
+
+    fn work(name: AccountName) -> Result<Lookup, CallError> {
+        Ok(lookup::run(&name))
+    }
+
+    fn finish(&self, found: &Lookup, write: &mut Writing<'_, '_>) -> Result<M::Output, CallError> {
+        let account = found.account(self.username(), write.tx)?;
+        write.about(&account.name);
+        self.call(&account, write)
+    }
+}
+
+/// How the machine names itself on a phone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Who issued the secret.
+    pub issuer: String,
+    /// What follows `hostname@`.
+    pub product: String,
+}
+
+/// What a read may use.
+pub struct Reading<'a> {
+    /// The state.
+    pub tx: &'a ReadTx<'a>,
+    /// How this machine names itself.
+    pub identity: &'a Identity,
+    /// What its clocks say.
+    pub clocks: Clocks,
+}

@@ -1,0 +1,89 @@
+//! How a slow call comes to the writer.
+
+use super::kinds::{Reading, Slow, Stage};
+use super::send;
+use super::writing::{WriteCall, Writing};
+use crate::CallError;
+
+/// A slow call whose params are valid.
+pub struct SlowCall {
+    start: Box<StartSlow>,
+}
+
+type StartSlow = dyn FnOnce(&Reading<'_>) -> Result<Started, CallError> + Send;
+
+impl SlowCall {
+    pub(super) fn new<M: Slow>(method: M) -> Self {
+        let start = |read: &Reading<'_>| {
+            let (job, is_heavy) = match method.prepare(read)? {
+                Stage::Ready(found) => return Ok(Started::Ready(finish(method, found))),
+                Stage::Work(job) => (job, false),
+                Stage::Heavy(job) => (job, true),
+            };
+            Ok(Started::Work(Work {
+                is_door: M::IS_DOOR,
+                is_heavy,
+                run: Box::new(|| Ok(finish(method, M::work(job)?))),
+            }))
+        };
+        Self {
+            start: Box::new(start),
+        }
+    }
+
+    /// Says what there is to do, if anything.
+    ///
+    /// # Errors
+    /// The method refused, or the state could not be read.
+    pub fn start(self, read: &Reading<'_>) -> Result<Started, CallError> {
+        (self.start)(read)
+    }
+}
+
+/// What is left of a slow call.
+pub enum Started {
+    /// Only to be written.
+    Ready(WriteCall),
+    /// To be worked on before that.
+    Work(Work),
+}
+
+/// Work that touches no state and may take long.
+pub struct Work {
+    is_door: bool,
+    is_heavy: bool,
+    run: Box<dyn FnOnce() -> Result<WriteCall, CallError> + Send>,
+}
+
+impl Work {
+    /// Whether it is for a verdict; else it is administration, which goes first.
+    #[must_use]
+    pub const fn is_door(&self) -> bool {
+        self.is_door
+    }
+
+    /// Whether it takes so much memory that it is done one at a time.
+    #[must_use]
+    pub const fn is_heavy(&self) -> bool {
+        self.is_heavy
+    }
+
+    /// Does the work. What comes of it is for the writer.
+    ///
+    /// # Errors
+    /// The work could not be done.
+    pub fn run(self) -> Result<WriteCall, CallError> {
+        (self.run)()
+    }
+}
+
+fn finish<M: Slow>(method: M, found: M::Found) -> WriteCall {
+    WriteCall {
+        method: M::NAME,
+        is_door: M::IS_DOOR,
+        is_way_back: method.is_way_back(),
+        run: Box::new(move |write: &mut Writing<'_, '_>| {
+            method.finish(&found, write).and_then(|o| send(&o))
+        }),
+    }
+}

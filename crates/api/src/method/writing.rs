@@ -1,0 +1,215 @@
+//! What a write may use, and what comes of it.
+
+use std::sync::Arc;
+
+use store::{AuditEntry, Peer, Subject, WriteTx};
+use twofactor::{AccountName, Clocks, UnixTime};
+
+use super::Answer;
+use super::kinds::Identity;
+use crate::CallError;
+use crate::alert::Alert;
+use crate::event::Event;
+
+/// For whom a write is done.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The process that asked.
+    pub peer: Peer,
+    /// How this machine named itself then.
+    pub identity: Arc<Identity>,
+}
+
+/// What a write may use.
+pub(crate) struct Writing<'a, 'tx> {
+    pub(crate) tx: &'a mut WriteTx<'tx>,
+    caller: &'a Caller,
+    method: &'static str,
+    account: Option<AccountName>,
+    effects: Effects,
+}
+
+/// What is to be told once the change is durable.
+#[derive(Default)]
+struct Effects {
+    events: Vec<Event>,
+    alerts: Vec<Alert>,
+    outcome: Option<&'static str>,
+    /// Also when the call fails.
+    is_kept: bool,
+}
+
+impl Writing<'_, '_> {
+    /// How this machine names itself.
+    pub(crate) fn identity(&self) -> &Identity {
+        &self.caller.identity
+    }
+
+    /// What the clocks say: all calls of a batch see the same.
+    #[expect(dead_code, reason = "for bypasses, which comes next")]
+    pub(crate) fn clocks(&self) -> &Clocks {
+        self.tx.clocks()
+    }
+
+    /// The time by which dates that permit something are judged: a clock that was set back does not
+    /// make them valid again.
+    #[expect(dead_code, reason = "for bypasses, which comes next")]
+    pub(crate) fn today(&self) -> Result<UnixTime, CallError> {
+        Ok(self.tx.today()?)
+    }
+
+    /// What is audited from here on concerns this account.
+    pub(crate) fn about(&mut self, account: &AccountName) {
+        self.account = Some(account.clone());
+    }
+
+    /// Writes down who did this, and what came of it, in the same transaction.
+    pub(crate) fn audit(&mut self, outcome: &'static str) -> Result<(), CallError> {
+        let account = self.account.take();
+        let subject = account.as_ref().map(|account| Subject {
+            account: Some(account.as_str()),
+            service: None,
+            source: None,
+        });
+        let entry = self.entry(outcome, subject);
+        self.tx.audit(&entry)?;
+        self.account = account;
+        Ok(())
+    }
+
+    /// Writes down what came of an attempt to pass a door.
+    #[expect(
+        dead_code,
+        reason = "for auth.twofactor.authenticate, which comes next"
+    )]
+    pub(crate) fn audit_login(
+        &mut self,
+        outcome: &'static str,
+        subject: &Subject<'_>,
+    ) -> Result<(), CallError> {
+        let entry = self.entry(outcome, Some(*subject));
+        Ok(self.tx.audit(&entry)?)
+    }
+
+    /// The same for what may come by the thousand: what is alike shares an entry for a minute.
+    #[expect(
+        dead_code,
+        reason = "for auth.twofactor.authenticate, which comes next"
+    )]
+    pub(crate) fn audit_often(
+        &mut self,
+        outcome: &'static str,
+        subject: &Subject<'_>,
+    ) -> Result<(), CallError> {
+        let entry = self.entry(outcome, Some(*subject));
+        Ok(self.tx.audit_coalesced(&entry)?)
+    }
+
+    /// Keeps what was written, such as a failure that counts, though the caller is answered with this
+    /// error: `return Err(write.refuse(error))`.
+    #[expect(
+        dead_code,
+        reason = "for auth.twofactor.device.confirm, which comes next"
+    )]
+    pub(crate) fn refuse(&mut self, error: CallError) -> CallError {
+        self.effects.is_kept = true;
+        error
+    }
+
+    fn entry<'s>(&mut self, outcome: &'static str, subject: Option<Subject<'s>>) -> AuditEntry<'s> {
+        self.effects.outcome = Some(outcome);
+        AuditEntry {
+            peer: self.caller.peer,
+            method: self.method,
+            outcome,
+            subject,
+        }
+    }
+
+    /// Tells subscribers, once the change is durable.
+    pub(crate) fn emit(&mut self, event: Event) {
+        self.effects.events.push(event);
+    }
+
+    /// Tells subscribers and the journal of something that somebody should look at, once the change
+    /// is durable.
+    pub(crate) fn alert(&mut self, alert: Alert) -> Result<(), CallError> {
+        self.emit(alert.event()?);
+        self.effects.alerts.push(alert);
+        Ok(())
+    }
+}
+
+/// The outcome of a write that is durable.
+#[derive(Debug)]
+pub struct Done {
+    /// What is to be sent to the caller; an error where a refusal changed something.
+    pub result: Answer,
+    /// What subscribers are told.
+    pub events: Vec<Event>,
+    /// What the journal is told.
+    pub alerts: Vec<Alert>,
+    /// What the audit says, if this was worth an entry; for the log.
+    pub outcome: Option<&'static str>,
+}
+
+/// A write whose params are valid; it waits for the writer.
+pub struct WriteCall {
+    pub(super) method: &'static str,
+    pub(super) is_door: bool,
+    pub(super) is_way_back: bool,
+    pub(super) run: Box<RunWrite>,
+}
+
+type RunWrite = dyn Fn(&mut Writing<'_, '_>) -> Answer + Send;
+
+impl WriteCall {
+    /// The method's name.
+    #[must_use]
+    pub const fn method(&self) -> &'static str {
+        self.method
+    }
+
+    /// Whether it asks for a verdict; else it is administration, which goes first.
+    #[must_use]
+    pub const fn is_door(&self) -> bool {
+        self.is_door
+    }
+
+    /// Whether it may use the space that is kept for recovery.
+    #[must_use]
+    pub const fn is_way_back(&self) -> bool {
+        self.is_way_back
+    }
+
+    /// Runs it as a part of a batch.
+    ///
+    /// # Errors
+    /// The method refused, or the state could not be used. What it wrote must then be undone.
+    pub fn run(&self, tx: &mut WriteTx<'_>, caller: &Caller) -> Result<Done, CallError> {
+        let mut write = Writing {
+            tx,
+            caller,
+            method: self.method,
+            account: None,
+            effects: Effects::default(),
+        };
+        let result = (self.run)(&mut write);
+        let Effects {
+            events,
+            alerts,
+            outcome,
+            is_kept,
+        } = write.effects;
+        let result = match result {
+            Err(error) if !is_kept => return Err(error),
+            result => result,
+        };
+        Ok(Done {
+            result,
+            events,
+            alerts,
+            outcome,
+        })
+    }
+}

@@ -1,0 +1,251 @@
+//! What waits for the writer, in two lanes: root's own calls never wait behind a crowd at the doors.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use api::{Answer, CallError, Caller, Event, WriteCall};
+use nix::errno::Errno;
+use tokio::runtime::Runtime;
+use tokio::sync::{broadcast, mpsc, oneshot};
+
+use crate::pool::Lane;
+use crate::writer::Events;
+
+/// How many calls wait in a lane at most; whoever comes then waits outside.
+const LONGEST: usize = 1024;
+
+/// How many events a subscriber may be behind: as many as the waiting calls can make before it has
+/// its turn, so that whoever reads them as they come misses none.
+const EVENTS: usize = 2 * LONGEST;
+
+/// A call, and whom to answer.
+pub(crate) struct Job {
+    pub(crate) call: WriteCall,
+    pub(crate) caller: Caller,
+    pub(crate) answer: oneshot::Sender<Answer>,
+}
+
+/// What the writer is told to do.
+pub(crate) enum Order {
+    Run(Job),
+    KeepHouse,
+    /// Answered when the writer comes to it.
+    Beat(oneshot::Sender<()>),
+}
+
+/// Where writes are handed in.
+#[derive(Clone)]
+pub(crate) struct Queue {
+    administration: mpsc::Sender<Order>,
+    doors: mpsc::Sender<Order>,
+    events: Events,
+}
+
+/// Where the writer takes them.
+pub(crate) struct Incoming {
+    /// Waits for both lanes at once; it has no sockets and no timers.
+    runtime: Runtime,
+    administration: mpsc::Receiver<Order>,
+    doors: mpsc::Receiver<Order>,
+}
+
+impl Queue {
+    /// Both ends.
+    pub(crate) fn new() -> anyhow::Result<(Self, Incoming)> {
+        let (administration, first) = mpsc::channel(LONGEST);
+        let (doors, second) = mpsc::channel(LONGEST);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .context("the writer's runtime cannot be started")?;
+        let queue = Self {
+            administration,
+            doors,
+            events: broadcast::channel(EVENTS).0,
+        };
+        let incoming = Incoming {
+            runtime,
+            administration: first,
+            doors: second,
+        };
+        Ok((queue, incoming))
+    }
+
+    /// Where the writer tells of changes.
+    pub(crate) fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// Events from now on.
+    pub(crate) fn subscribe(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.events.subscribe()
+    }
+
+    /// Hands in a call. It keeps its place in its lane, and runs even if nobody waits for the answer
+    /// any more.
+    pub(crate) fn submit(
+        &self,
+        call: WriteCall,
+        caller: Caller,
+    ) -> impl Future<Output = Answer> + Send + use<> {
+        let lane = match Lane::of(call.is_door()) {
+            Lane::Administration => &self.administration,
+            Lane::Doors => &self.doors,
+        };
+        let (answer, answered) = oneshot::channel();
+        let job = Job {
+            call,
+            caller,
+            answer,
+        };
+        let full = match lane.try_send(Order::Run(job)) {
+            Ok(()) => None,
+            Err(
+                mpsc::error::TrySendError::Full(order) | mpsc::error::TrySendError::Closed(order),
+            ) => Some((lane.clone(), order)),
+        };
+        async move {
+            if let Some((lane, order)) = full {
+                // Closed means stopped: the answer's other end is dropped with the order.
+                let _ = lane.send(order).await;
+            }
+            answered.await.unwrap_or_else(|_| Err(stopped()))
+        }
+    }
+
+    /// Has today's copy made.
+    pub(crate) async fn keep_house(&self) {
+        let _ = self.administration.send(Order::KeepHouse).await;
+    }
+
+    /// Waits until the writer answers: it is alive.
+    pub(crate) async fn beat(&self) {
+        let (done, waiting) = oneshot::channel();
+        let _ = self.administration.send(Order::Beat(done)).await;
+        let _ = waiting.await;
+    }
+}
+
+impl Incoming {
+    /// The next order, when there is one. `None`: there is nobody left to give any.
+    pub(crate) fn wait(&mut self) -> Option<Order> {
+        let (first, second) = (&mut self.administration, &mut self.doors);
+        self.runtime.block_on(async {
+            tokio::select! {
+                biased;
+                Some(order) = first.recv() => Some(order),
+                Some(order) = second.recv() => Some(order),
+                else => None,
+            }
+        })
+    }
+
+    /// The next order that waits already.
+    pub(crate) fn next(&mut self) -> Option<Order> {
+        let first = self.administration.try_recv();
+        first.or_else(|_| self.doors.try_recv()).ok()
+    }
+}
+
+fn stopped() -> CallError {
+    CallError::refused(
+        Errno::ESHUTDOWN,
+        "middlewared is stopping; nothing was changed. Try again",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use api::{Identity, Prepared, RawParams, Reading, Started};
+    use futures_util::FutureExt;
+    use serde_json::{Value, json};
+    use store::{Peer, Reader, Store};
+    use tempfile::TempDir;
+
+    use super::*;
+
+    struct Machine {
+        reader: Reader,
+        caller: Caller,
+        _dir: TempDir,
+    }
+
+    impl Machine {
+        fn new() -> Self {
+            let dir = TempDir::new().unwrap();
+            let store = Store::open(&dir.path().join("state"), None).unwrap();
+            let peer = Peer {
+                uid: 0,
+                pid: 1,
+                login_uid: None,
+            };
+            let identity = Arc::new(Identity {
+                issuer: "middlewared".to_owned(),
+                product: "Linux".to_owned(),
+            });
+            Self {
+                reader: store.reader().unwrap(),
+                caller: Caller { peer, identity },
+                _dir: dir,
+            }
+        }
+
+        /// A call that is ready for the writer.
+        fn call(&mut self, name: &str, params: Vec<Value>) -> WriteCall {
+            let method = api::find(name).unwrap();
+            match method.prepare(RawParams::Positional(params)).unwrap() {
+                Prepared::Write(call) => call,
+                Prepared::Slow(call) => {
+                    let identity = &self.caller.identity;
+                    let clocks = clock::clocks();
+                    let start = self.reader.read(|tx| {
+                        call.start(&Reading {
+                            tx,
+                            identity,
+                            clocks,
+                        })
+                    });
+                    match start.unwrap() {
+                        Started::Ready(call) => call,
+                        Started::Work(work) => work.run().unwrap(),
+                    }
+                }
+                _ => panic!("{name} does not write"),
+            }
+        }
+    }
+
+    fn name(order: &Order) -> &'static str {
+        match order {
+            Order::Run(job) => job.call.method(),
+            _ => panic!("no call"),
+        }
+    }
+
+    /// Both lanes are full before the writer looks at either.
+    #[test]
+    fn administration_overtakes_1000_calls_at_the_doors() {
+        let mut machine = Machine::new();
+        let (queue, mut incoming) = Queue::new().unwrap();
+        let mut answers = Vec::new();
+        for _ in 0..1000 {
+            let call = machine.call("auth.twofactor.verify", vec![Value::Null]);
+            answers.push(queue.submit(call, machine.caller.clone()));
+        }
+        let call = machine.call("auth.twofactor.update", vec![json!({})]);
+        answers.push(queue.submit(call, machine.caller.clone()));
+        let orders = std::iter::from_fn(|| incoming.next());
+        let names: Vec<&str> = orders.map(|order| name(&order)).collect();
+        assert_eq!(names.len(), 1001);
+        assert_eq!(
+            names[..2],
+            ["auth.twofactor.update", "auth.twofactor.verify"]
+        );
+        // The writer is gone, and so are the orders: whoever waits is told so.
+        drop(queue);
+        assert!(incoming.wait().is_none());
+        for answer in answers {
+            let error = answer.now_or_never().unwrap().unwrap_err();
+            assert!(error.to_string().contains("is stopping"));
+        }
+    }
+}
