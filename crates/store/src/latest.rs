@@ -12,7 +12,7 @@ use crate::{ReadTx, StoreError, WriteTx};
 /// How far behind it may be: a write of every batch would cost more than a minute of a permission.
 const LAG_SECS: i64 = 60;
 
-const LATEST: Query = Query {
+pub(crate) const LATEST: Query = Query {
     record: "latest time",
     sql: "SELECT value FROM meta WHERE name = 'latest'",
 };

@@ -112,6 +112,8 @@ impl Bypass {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::{Bypass, BypassMinutes, BypassUses};
     use crate::{Boot, BootId, Clocks, UnixTime};
 
@@ -199,5 +201,68 @@ mod tests {
         let today = UnixTime::from_secs(ahead);
         assert!(bypass.is_valid(&clocks(NOON + 899, 1, 1399), today));
         assert!(!bypass.is_valid(&clocks(NOON + 900, 1, 1400), today));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Event {
+        Passes(u64),
+        WallIsSet(i64),
+        Reboots,
+        LogsIn,
+    }
+
+    fn event() -> impl Strategy<Value = Event> {
+        prop_oneof![
+            3 => (0_u64..400).prop_map(Event::Passes),
+            1 => (-100_000_i64..100_000).prop_map(Event::WallIsSet),
+            1 => prop::bool::weighted(0.1).prop_map(|is_reboot| if is_reboot {
+                Event::Reboots
+            } else {
+                Event::Passes(1)
+            }),
+            4 => Just(Event::LogsIn),
+        ]
+    }
+
+    proptest! {
+        /// Never more uses, never longer, never after a reboot; and no less while the clock is right.
+        #[test]
+        fn gives_what_was_granted_and_no_more(
+            minutes in 1_u32..40,
+            uses in 1_u32..=10,
+            events in prop::collection::vec(event(), 1..60),
+        ) {
+            let granted = 60 * u64::from(minutes);
+            let (minutes, uses) = (BypassMinutes::new(minutes).unwrap(), BypassUses::new(uses).unwrap());
+            let (mut wall, mut latest, mut boot, mut passed) = (NOON, NOON, 1, 0);
+            let mut bypass =
+                Bypass::new(&clocks(wall, boot, 500), UnixTime::from_secs(latest), minutes, uses);
+            let (mut used, mut was_set) = (0, false);
+            for event in events {
+                match event {
+                    Event::Passes(secs) => {
+                        passed += secs;
+                        wall += secs;
+                    }
+                    Event::WallIsSet(secs) => {
+                        wall = wall.saturating_add_signed(secs);
+                        was_set = true;
+                    }
+                    Event::Reboots => boot += 1,
+                    Event::LogsIn => {
+                        latest = latest.max(wall);
+                        let clocks = clocks(wall, boot, 500 + passed);
+                        let is_due = boot == 1 && passed < granted && used < uses.get();
+                        let is_valid = bypass.is_valid(&clocks, UnixTime::from_secs(latest));
+                        prop_assert!(is_due || !is_valid);
+                        prop_assert!(is_valid || !is_due || was_set);
+                        if is_valid {
+                            bypass.uses_left -= 1;
+                            used += 1;
+                        }
+                    }
+                }
+            }
+        }
     }
 }

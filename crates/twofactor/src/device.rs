@@ -109,6 +109,8 @@ pub fn judge(devices: &mut [Device], typed: &str, now: UnixTime, window: Window)
         let code = Code::parse(typed, device.digits);
         let is_code = Choice::from(u8::from(code.is_some()));
         is_malformed &= code.is_none();
+        // What is no code is compared as well, so that it takes as long. The empty code equals none;
+        // the masks say so once more, because here an error would open the door.
         let mut matches = device.matches(&code.unwrap_or_else(Code::empty), now, window);
         matches.burned &= is_code;
         matches.fresh &= is_code;

@@ -1,5 +1,6 @@
 //! What is counted, what locks, and for how long.
 
+use proptest::prelude::*;
 use twofactor::{Level, Limits, LockCause, Locked, PARTS_PER_FAILURE, Streak, Tally, UnixTime};
 
 const NOON: u64 = 1_789_000_020;
@@ -252,5 +253,80 @@ fn even_numbers_that_no_policy_allows_do_not_panic() {
         let mut tally = tally(u32::MAX, u64::from(u32::MAX), 1000);
         tally.failed(at(NOON), &limits);
         let _ = tally.check(at(NOON), &limits);
+    }
+}
+
+fn any_level() -> impl Strategy<Value = Option<Level>> {
+    let parts = prop_oneof![0..200 * PARTS_PER_FAILURE, any::<u64>()];
+    prop::option::of((parts, any_time()).prop_map(|(parts, last)| Level { parts, last }))
+}
+
+fn any_time() -> impl Strategy<Value = UnixTime> {
+    prop_oneof![NOON - 2 * DAY..NOON + 2 * DAY, any::<u64>()].prop_map(at)
+}
+
+fn any_tally() -> impl Strategy<Value = Tally> {
+    let pair = (prop_oneof![0_u32..30, any::<u32>()], any_time())
+        .prop_map(|(failures, last)| Streak { failures, last });
+    (pair, any_level(), any_level()).prop_map(|(pair, source, account)| Tally {
+        pair,
+        source,
+        account,
+    })
+}
+
+proptest! {
+    /// Whatever was loaded: what is settled stays settled, lies in the past, and waits no longer than
+    /// the longest wait; only the hard stop may.
+    #[test]
+    fn settled_waits_are_clamped(tally in any_tally(), now in any_time()) {
+        let mut settled = tally;
+        prop_assert_eq!(settled.settle(now), settled != tally);
+        let mut again = settled;
+        prop_assert!(!again.settle(now));
+        prop_assert!(settled.pair.last <= now);
+        for level in [settled.source, settled.account].into_iter().flatten() {
+            prop_assert!(level.last <= now);
+        }
+        prop_assert!(settled.pair.failures <= tally.pair.failures);
+        prop_assert_eq!(
+            settled.source.map(|level| level.parts),
+            tally.source.map(|level| level.parts)
+        );
+
+        let waits = Tally { account: None, ..settled };
+        if let Err(lock) = waits.check(now, &LIMITS) {
+            prop_assert!(now < lock.until || now == at(u64::MAX));
+            prop_assert!(lock.until <= now.saturating_add_secs(3600));
+            prop_assert_ne!(lock.cause, LockCause::Account);
+        }
+    }
+
+    /// A lock that is over when it said, and not a second before.
+    #[test]
+    fn locks_end_when_they_say(tally in any_tally(), now in any_time()) {
+        let mut tally = tally;
+        let _ = tally.settle(now);
+        if let Err(lock) = tally.check(now, &LIMITS) {
+            prop_assume!(lock.until < at(u64::MAX));
+            prop_assert_eq!(tally.check(lock.until, &LIMITS), Ok(()));
+            let second_before = at(lock.until.as_secs() - 1);
+            prop_assert!(tally.check(second_before, &LIMITS).is_err());
+        }
+    }
+
+    /// A failure never opens anything, a success never closes anything.
+    #[test]
+    fn failures_close_and_successes_open(tally in any_tally(), now in any_time()) {
+        let mut tally = tally;
+        let _ = tally.settle(now);
+        let until = |tally: &Tally| tally.check(now, &LIMITS).err().map(|lock| lock.until);
+        let (mut failed, mut succeeded) = (tally, tally);
+        failed.failed(now, &LIMITS);
+        prop_assert!(until(&failed) >= until(&tally));
+        prop_assert_eq!(failed.pair.failures, tally.pair.failures.saturating_add(1));
+        succeeded.succeeded();
+        prop_assert!(until(&succeeded) <= until(&tally));
+        prop_assert_eq!(succeeded.pair.failures, 0);
     }
 }

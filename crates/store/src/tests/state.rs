@@ -1,5 +1,5 @@
-//! The store through its public face, on real files.
-// Long on purpose: every way in which the state directory can be wrong, side by side.
+//! The state directory and its files: opening, locking, sealing, copies, and every way in which they
+//! can be wrong.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,117 +7,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
 use tempfile::TempDir;
-use twofactor::{Boot, BootId, Clocks, Device, Enrolment, Secret, UnixTime, Window};
+use twofactor::{Secret, UnixTime, Window};
 
 use super::*;
-
-const NOW: UnixTime = UnixTime::from_secs(1_700_000_000);
-
-const CLOCKS: Clocks = clocks_at(NOW);
-
-const fn clocks_at(wall: UnixTime) -> Clocks {
-    let boot = Boot {
-        id: BootId([1; 16]),
-        secs: 1000,
-    };
-    Clocks {
-        wall,
-        boot,
-        synchronised: true,
-    }
-}
-
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        Self(TempDir::new().unwrap())
-    }
-
-    fn dir(&self) -> PathBuf {
-        self.0.path().join("state")
-    }
-
-    fn file(&self, name: &str) -> PathBuf {
-        self.dir().join(name)
-    }
-
-    fn open(&self) -> Result<Store, StateError> {
-        Store::open(&self.dir(), None)
-    }
-
-    /// What the daemon would say when it stops.
-    fn refusal(&self) -> String {
-        self.open()
-            .err()
-            .expect("the state should be refused")
-            .to_string()
-    }
-
-    fn with_device(&self) -> Secret {
-        let secret = Secret::generate([7; 20]);
-        let stored = secret.clone();
-        write(self, move |tx| renew(tx, 0, stored.clone())).unwrap();
-        secret
-    }
-}
-
-fn device(secret: Secret) -> Device {
-    let (algorithm, digits, step) = Default::default();
-    Device {
-        secret,
-        algorithm,
-        digits,
-        step,
-        floor: UnixTime::EPOCH,
-    }
-}
-
-/// Makes a device the only one of an account.
-fn renew(tx: &mut WriteTx<'_>, uid: u32, secret: Secret) -> Result<(), StoreError> {
-    for old in tx.devices(uid)? {
-        tx.delete_device(old.id)?;
-    }
-    let new = NewDevice {
-        uid,
-        name: "phone",
-        enrolment: Enrolment::Active,
-        replaces: None,
-        device: &device(secret),
-    };
-    tx.add_device(&new).map(drop)
-}
-
-fn write(
-    place: &Place,
-    run: impl Fn(&mut WriteTx<'_>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut writer = place.open().unwrap().into_writer();
-    match writer
-        .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| run(tx))?
-        .pop()
-    {
-        Some(Ran::Returned(returned)) => returned,
-        _ => panic!("the call panicked"),
-    }
-}
-
-fn enabled(place: &Place) -> bool {
-    let mut reader = place.open().unwrap().reader().unwrap();
-    reader.read(settings).unwrap().enabled
-}
-
-fn settings(tx: &ReadTx<'_>) -> Result<Settings, StoreError> {
-    tx.settings()
-}
-
-fn enable(tx: &mut WriteTx<'_>) -> Result<(), StoreError> {
-    let settings = Settings {
-        enabled: true,
-        ..tx.settings()?
-    };
-    tx.put_settings(&settings)
-}
 
 #[test]
 fn a_new_store_is_private_off_and_comes_back() {
@@ -356,78 +248,6 @@ fn a_change_by_another_process_is_seen_by_the_next_read() {
         .execute("UPDATE settings SET enabled = 1", [])
         .unwrap();
     assert!(enabled());
-}
-
-#[test]
-fn a_record_out_of_range_is_an_error_and_not_a_default() {
-    let place = Place::new();
-    place.with_device();
-    let other = Connection::open(place.file("middlewared.db")).unwrap();
-    for (sql, undo) in [
-        (
-            "UPDATE settings SET window_steps = 11",
-            "UPDATE settings SET window_steps = 0",
-        ),
-        (
-            "UPDATE settings SET digits = 5",
-            "UPDATE settings SET digits = 6",
-        ),
-        (
-            "UPDATE settings SET step_secs = -30",
-            "UPDATE settings SET step_secs = 30",
-        ),
-        (
-            "UPDATE devices SET algorithm = 'MD5'",
-            "UPDATE devices SET algorithm = 'SHA1'",
-        ),
-        (
-            "UPDATE devices SET digits = 9",
-            "UPDATE devices SET digits = 6",
-        ),
-    ] {
-        other.execute(sql, []).unwrap();
-        let mut reader = place.open().unwrap().reader().unwrap();
-        let read = reader.read(|tx| {
-            tx.settings()?;
-            tx.first_active_device(0)
-        });
-        assert!(read.is_err(), "{sql}");
-        other.execute(undo, []).unwrap();
-    }
-}
-
-#[test]
-fn the_audit_is_a_ring() {
-    let place = Place::new();
-    let mut writer = place.open().unwrap().into_writer();
-    let peer = Peer {
-        uid: 0,
-        pid: 1,
-        login_uid: None,
-    };
-    let entry = AuditEntry {
-        peer,
-        method: "core.ping",
-        outcome: "ok",
-        subject: None,
-    };
-    writer
-        .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
-        .unwrap();
-    let other = Connection::open(place.file("middlewared.db")).unwrap();
-    other
-        .execute(
-            "UPDATE sqlite_sequence SET seq = 100000 WHERE name = 'audit'",
-            [],
-        )
-        .unwrap();
-    writer
-        .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| tx.audit(&entry))
-        .unwrap();
-    let ids: i64 = other
-        .query_row("SELECT min(id) FROM audit", [], |row| row.get(0))
-        .unwrap();
-    assert_eq!(ids, 100_001);
 }
 
 #[test]

@@ -1,0 +1,87 @@
+//! The latest time that was ever seen.
+
+use super::*;
+
+#[test]
+fn the_latest_time_survives_and_is_not_set_back() {
+    let mut desk = Desk::new();
+    // (wall clock, remembered after it, what permissions are judged by)
+    let day = 86_400;
+    let cases = [
+        (0, 0, 0),
+        (59, 0, 59),
+        (60, 60, 60),
+        (day, day, day),
+        (10, day, day),
+        (day + 59, day, day + 59),
+    ];
+    for (wall, remembered, today) in cases {
+        desk.wait_until(wall);
+        assert_eq!(desk.write(|tx| tx.today()), after(today), "at {wall}");
+        desk = desk.restarted();
+        assert_eq!(desk.read(|tx| tx.latest()), after(remembered), "at {wall}");
+    }
+}
+
+#[test]
+fn a_new_store_has_seen_no_time() {
+    assert_eq!(Desk::new().read(|tx| tx.latest()), UnixTime::EPOCH);
+}
+
+#[test]
+fn only_an_unlock_resets_the_latest_time() {
+    let mut desk = Desk::new();
+    desk.wait_until(86_400);
+    desk.write(|_| Ok(()));
+    desk.wait_until(0);
+    desk.write(|tx| {
+        assert_eq!(tx.today()?, after(86_400));
+        tx.reset_latest()?;
+        assert_eq!(tx.today()?, NOW, "at once");
+        Ok(())
+    });
+    let mut desk = desk.restarted();
+    assert_eq!(desk.read(|tx| tx.latest()), NOW);
+}
+
+/// A call that fails does not keep the others of its batch from remembering the time, and its own
+/// reset is undone.
+#[test]
+fn a_reset_that_fails_is_undone() {
+    let mut desk = Desk::new();
+    desk.wait_until(86_400);
+    desk.write(|_| Ok(()));
+    desk.wait_until(0);
+    let failed = desk.try_write(|tx| {
+        tx.reset_latest()?;
+        Err::<(), _>(StoreError::Busy)
+    });
+    assert!(failed.is_err());
+    assert_eq!(desk.read(|tx| tx.latest()), after(86_400));
+}
+
+/// What permits cannot be judged then; everything else goes on, and an unlock mends it.
+#[test]
+fn a_damaged_latest_time_permits_nothing_and_locks_nobody_out() {
+    let changes = [
+        "UPDATE meta SET value = -1 WHERE name = 'latest'",
+        "UPDATE meta SET value = 'now' WHERE name = 'latest'",
+        "UPDATE meta SET value = x'00' WHERE name = 'latest'",
+        "DELETE FROM meta WHERE name = 'latest'",
+    ];
+    Desk::new().damages(&changes, |tx| tx.latest());
+    for change in changes {
+        let mut desk = Desk::new();
+        desk.sql(change);
+        let today = desk.try_write(|tx| tx.today());
+        assert!(matches!(today, Err(StoreError::Damaged { .. })), "{change}");
+        desk.write(enable);
+        assert!(desk.read(settings).enabled, "{change}");
+        assert!(
+            desk.reader.read(|tx| tx.latest()).is_err(),
+            "{change}: not papered over"
+        );
+        desk.write(|tx| tx.reset_latest());
+        assert_eq!(desk.read(|tx| tx.latest()), NOW, "{change}");
+    }
+}
