@@ -157,7 +157,8 @@ mod system {
 }
 
 fn forms_in(shells: &[&[&str]]) {
-    let stub = Stub::answering(Answer::Result(json!({"enabled": false})));
+    // Not what the daemon says: where it is off, midclt has more to say.
+    let stub = Stub::answering(Answer::Result(json!({})));
     for program in shells {
         for (words, params) in UPDATES {
             // zsh takes a brace of its own for the end of a block, and runs nothing.
