@@ -18,12 +18,12 @@ midclt 2fa bypass USER --reason TEXT [--minutes N] [--uses N]
        midclt 2fa bypass --list [USER]
        midclt 2fa bypass --delete ID")]
 #[command(after_help = "\
-It ends after its minutes, after its logins, and when the machine is restarted.
-It is written to the log.
+It ends after its minutes, after its logins, and when the machine is
+restarted. It is written to the log.
 
 Examples:
   midclt 2fa bypass alice --reason 'left the phone at home'
-  midclt 2fa bypass alice --minutes 60 --uses 3 --reason 'new phone on its way'
+  midclt 2fa bypass alice --minutes 60 --uses 3 --reason 'new phone'
   midclt 2fa bypass --list
   midclt 2fa bypass --delete 4")]
 pub(crate) struct BypassArgs {

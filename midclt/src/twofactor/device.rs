@@ -26,9 +26,9 @@ pub(crate) enum Device {
 /// Set up a device: show a QR code, and ask for the app's first code
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Until its first right code the device is pending, and is forgotten after 7 days.
-On a terminal that code is asked for. Else, and with --png or --json, it is given
-later: midclt 2fa device confirm ID.
+Until its first right code the device is pending, and is forgotten after
+7 days. On a terminal that code is asked for. Else, and with --png or
+--json, it is given later: midclt 2fa device confirm ID.
 
 Examples:
   midclt 2fa device add alice
@@ -67,6 +67,10 @@ pub(crate) struct ConfirmArgs {
 
 /// List the devices
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  midclt 2fa device list
+  midclt 2fa device list alice")]
 pub(crate) struct ListArgs {
     /// Only those of this account
     #[arg(value_name = "USER")]
@@ -77,6 +81,9 @@ pub(crate) struct ListArgs {
 
 /// Call a device something else
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  midclt 2fa device rename 3 tablet")]
 pub(crate) struct RenameArgs {
     /// Its number; see midclt 2fa device list
     #[arg(value_name = "ID")]
@@ -90,6 +97,10 @@ pub(crate) struct RenameArgs {
 
 /// Remove a device: its codes end at once
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  midclt 2fa device remove 3
+  midclt 2fa device remove 3 --yes")]
 pub(crate) struct RemoveArgs {
     /// Its number; see midclt 2fa device list
     #[arg(value_name = "ID")]

@@ -22,10 +22,11 @@ const NOT_ON: &str = "midclt: two-factor authentication was not turned on";
 /// Turn two-factor authentication on, with a phone that is known to work
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Where USER has an active device, a code of it is asked for, and no new QR code is
-shown. Else: a QR code, a code of the app, recovery codes, perhaps a second device.
-Only then it is turned on, for every account. Codes of the neighbouring time steps
-are accepted from then on (window 1), for clocks that differ a little.
+Where USER has an active device, a code of it is asked for, and no new QR
+code is shown. Else: a QR code, a code of the app, recovery codes, and
+perhaps a second device. Only then it is turned on, for every account.
+Codes of the neighbouring time steps are accepted then, for clocks that
+differ a little (window 1).
 
 Without a terminal it needs an active device, --yes and --code.
 

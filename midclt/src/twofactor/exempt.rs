@@ -17,8 +17,8 @@ midclt 2fa exempt USER --until YYYY-MM-DD --reason TEXT [--yes]
        midclt 2fa exempt --list [USER]
        midclt 2fa exempt --delete ID")]
 #[command(after_help = "\
-For accounts of programs, such as a backup. It ends when that day begins, in UTC.
-For a person who is locked out: midclt 2fa bypass.
+For accounts of programs, such as a backup. It ends when that day begins,
+in UTC. For a person who is locked out: midclt 2fa bypass.
 
 Examples:
   midclt 2fa exempt backup --until 2027-01-01 --reason 'nightly rsync'

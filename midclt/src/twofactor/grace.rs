@@ -16,8 +16,8 @@ midclt 2fa grace USER [--days N]
        midclt 2fa grace --list [USER]
        midclt 2fa grace --delete USER")]
 #[command(after_help = "\
-Until then it gets in with its password or key alone. Once it has a device, its
-codes are asked for.
+Until then it gets in with its password or key alone. Once it has a
+device, its codes are asked for.
 
 Examples:
   midclt 2fa grace alice

@@ -16,9 +16,9 @@ midclt 2fa invite USER [--hours N]
        midclt 2fa invite --list [USER]
        midclt 2fa invite --delete ID")]
 #[command(after_help = "\
-Give it to that person only: whoever has it and the password can set up a device.
-It is shown once. At this machine, root sets up a device without an invite:
-midclt 2fa device add USER.
+Give it to that person only: whoever has it and the password can set up a
+device. It is shown once. At this machine, root sets up a device without
+an invite: midclt 2fa device add USER.
 
 Examples:
   midclt 2fa invite alice

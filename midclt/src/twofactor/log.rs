@@ -15,9 +15,9 @@ const COLUMNS: usize = 80;
 /// Show what happened: logins, wrong codes, changes
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The newest entry is the last line. A line is the time (UTC), what came of it, the
-account, the service or the method, the address, and how often in that minute.
-With --json there is more, such as who called.
+The newest entry is the last line. A line is the time (UTC), what came of
+it, the account, the service or the method, the address, and how often in
+that minute. With --json there is more, such as who called.
 
 Examples:
   midclt 2fa log
@@ -27,7 +27,7 @@ pub(crate) struct LogArgs {
     /// Only entries about this account
     #[arg(value_name = "USER")]
     user: Option<String>,
-    /// Only entries that came out so, such as wrong or locked
+    /// Only what came out so, such as wrong or locked
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// The newest so many

@@ -39,15 +39,15 @@ pub(crate) use self::off::remind as remind_of_off;
 #[derive(Debug, Subcommand)]
 #[command(after_help = "\
 Examples:
-  midclt 2fa status                               how it stands, and what to do
-  midclt 2fa enable                               a phone, recovery codes, then on
-  midclt 2fa invite alice                         a first device for somebody else
-  midclt 2fa bypass alice --reason 'phone lost'   in without a code, once
-  midclt 2fa disable                              off, for EVERYBODY
-  midclt 2fa log alice                            what happened at her logins
+  midclt 2fa status                              how it stands
+  midclt 2fa enable                              a phone, codes, then on
+  midclt 2fa invite alice                        a device for somebody
+  midclt 2fa bypass alice --reason 'phone lost'  in without a code, once
+  midclt 2fa log alice                           what happened
+  midclt 2fa disable                             off, for EVERYBODY
 
 Without a terminal nothing is asked: say --yes, and a code with --code.
-With --json each command prints the result of its method. Times are UTC.")]
+With --json each command prints its method's result. Times are UTC.")]
 pub(crate) enum TwoFactor {
     Status(status::StatusArgs),
     Enable(enable::EnableArgs),
@@ -118,3 +118,48 @@ impl YesArg {
 
 /// Whose account is meant where nobody is named.
 const ROOT: &str = "root";
+
+#[cfg(test)]
+mod tests {
+    use clap::Command;
+
+    /// Every command below this one, with its whole name.
+    fn below(command: &Command) -> Vec<Command> {
+        let each = command.get_subcommands();
+        each.flat_map(|command| [vec![command.clone()], below(command)].concat())
+            .collect()
+    }
+
+    /// Help on a terminal of 80 columns, its end also in a man page, which indents it by 7.
+    #[test]
+    fn help_fits_a_console() {
+        let mut all = crate::command();
+        all.build();
+        let mut commands = below(all.find_subcommand("2fa").unwrap());
+        assert!(commands.len() > 15);
+        for command in &mut commands {
+            let end = command.get_after_help().map(ToString::to_string);
+            for line in end.unwrap_or_default().lines() {
+                assert!(line.chars().count() <= 73, "{line}");
+            }
+            for line in command.render_help().to_string().lines() {
+                // The synopsis may be broken anywhere.
+                let is_usage = line.contains("midclt 2fa") && !line.starts_with("  midclt");
+                assert!(is_usage || line.chars().count() <= 80, "{line}");
+            }
+        }
+    }
+
+    /// Each says how it is used; those that only group others are shown by these.
+    #[test]
+    fn help_has_examples() {
+        let mut all = crate::command();
+        all.build();
+        for command in below(all.find_subcommand("2fa").unwrap()) {
+            let end = command.get_after_help().map(ToString::to_string);
+            let name = command.get_bin_name().unwrap_or_default().to_owned();
+            let has_examples = end.is_some_and(|end| end.contains(&format!("\n  {name}")));
+            assert!(has_examples || command.has_subcommands(), "{name}");
+        }
+    }
+}

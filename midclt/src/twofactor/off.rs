@@ -28,8 +28,8 @@ const OFF: [&str; 3] = [
 /// Turn two-factor authentication off, for EVERYBODY
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Works on a console without a code, whatever happened to the devices. The same
-for keyboards and scripts: midclt call auth.twofactor.update enabled=false
+It needs no code, whatever happened to the devices. The same call:
+midclt call auth.twofactor.update enabled=false
 
 Examples:
   midclt 2fa disable

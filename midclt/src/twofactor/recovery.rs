@@ -17,14 +17,14 @@ use crate::output;
 /// Make recovery codes for an account, in place of those that it has
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each code works once, in place of a code of the phone. The old ones go on working
-until the new ones are said to be saved; then they end. With --json nothing is
-asked: the new codes are saved when --yes says so, or with --saved.
+Each code works once, in place of a code of the phone. The old ones go on
+working until the new ones are said to be saved; then they end. With
+--json nothing is asked: the new codes count after --yes, or --saved.
 
 Examples:
   midclt 2fa recovery
   midclt 2fa recovery alice --remaining
-  midclt 2fa recovery alice > alice.txt        the question is on the terminal
+  midclt 2fa recovery alice > alice.txt    the question is on stderr
   midclt 2fa recovery alice --json && midclt 2fa recovery --saved 7")]
 pub(crate) struct RecoveryArgs {
     /// Whose [default: root]
@@ -33,7 +33,7 @@ pub(crate) struct RecoveryArgs {
     /// Only say how many are left
     #[arg(long, conflicts_with_all = ["saved", "yes"])]
     remaining: bool,
-    /// Say that the codes of this number are saved: they count from now on
+    /// The codes of this number are saved: let them count
     #[arg(long, value_name = "ID", conflicts_with = "yes")]
     saved: Option<i64>,
     #[command(flatten)]

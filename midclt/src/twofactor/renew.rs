@@ -13,9 +13,10 @@ use crate::failure::Failure;
 /// Give a device a new secret; the old one works until the new one does
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For a new phone, or where somebody may have seen the secret. The old secret ends
-with the first right code of the new one. To end it at once:
-midclt 2fa device remove ID, or midclt call user.renew_2fa_secret USER '{}'.
+For a new phone, or where somebody may have seen the secret. The old
+secret ends with the first right code of the new one. To end it at once:
+midclt 2fa device remove ID, or
+midclt call user.renew_2fa_secret USER '{}'.
 
 Examples:
   midclt 2fa renew

@@ -11,8 +11,9 @@ use crate::failure::Failure;
 /// Forget an account: its devices, recovery codes, bypasses and failures
 #[derive(Debug, Args)]
 #[command(after_help = "\
-For an account that is gone, or a name that belongs to somebody else now. For a
-lost phone: midclt 2fa device remove ID, and midclt 2fa invite USER.
+For an account that is gone, or a name that belongs to somebody else now.
+For a lost phone: midclt 2fa device remove ID, and then
+midclt 2fa invite USER.
 
 Examples:
   midclt 2fa reset alice

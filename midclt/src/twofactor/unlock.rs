@@ -13,8 +13,9 @@ use crate::layout::count;
 /// Forget an account's wrong codes, so that it need not wait
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It also lets codes count again that a clock once set ahead has used up, where the
-clock is synchronised now. First look who has been guessing: midclt 2fa log USER.
+It also lets codes count again that a clock once set ahead has used up,
+where the clock is synchronised now. First look who has been guessing:
+midclt 2fa log USER.
 
 Examples:
   midclt 2fa unlock alice")]

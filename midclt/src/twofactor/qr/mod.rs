@@ -26,7 +26,8 @@ const LINES_BENEATH: usize = 2;
 /// Show the QR code and the secret for an authenticator app
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The code and the line below it are the secret: whoever sees them can make codes.
+The code and the line below it are the secret: whoever sees them can make
+codes.
 
 Examples:
   midclt 2fa qr
@@ -47,7 +48,7 @@ pub(crate) struct QrArgs {
 /// How a QR code is to be shown.
 #[derive(Debug, Args)]
 pub(super) struct PictureArgs {
-    /// Draw with # instead of block characters; needs a larger terminal
+    /// Draw with # instead of blocks; needs a larger terminal
     #[arg(long)]
     ascii: bool,
 }
@@ -55,7 +56,7 @@ pub(super) struct PictureArgs {
 /// Where to put a QR code instead.
 #[derive(Debug, Args)]
 pub(super) struct PngArg {
-    /// Write the QR code to this new file, which only its owner can read
+    /// Write the QR code to this new file, mode 0600
     #[arg(long, value_name = "FILE", conflicts_with_all = ["ascii", "json"])]
     png: Option<PathBuf>,
 }

@@ -16,8 +16,8 @@ use crate::terminal::Screen;
 /// Show how it stands, and what to do
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The worst comes first, each with the command that helps. It fits the terminal;
---json has everything.
+The worst comes first, each with the command that helps. It fits the
+terminal; --json has everything.
 
 Examples:
   midclt 2fa status
