@@ -55,7 +55,7 @@ fn the_transcript() {
         );
         // What was understood, and what it means.
         assert_eq!(said.stderr.lines().count(), 4, "{said:?}");
-        assert!(said.stderr.contains("now off for EVERYBODY"), "{said:?}");
+        assert!(said.stderr.contains("is off for EVERYBODY"), "{said:?}");
     }
 
     row(&sh(

@@ -20,7 +20,7 @@ To let one person in without a code instead:
 
 /// After it was turned off; on stderr.
 const OFF: [&str; 3] = [
-    "midclt: two-factor authentication is now off for EVERYBODY on this machine",
+    "midclt: two-factor authentication is off for EVERYBODY on this machine",
     "midclt: to turn it on again: midclt 2fa enable",
     "midclt: milder, for one person: midclt 2fa bypass USER --reason TEXT",
 ];

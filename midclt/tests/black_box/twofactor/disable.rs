@@ -6,7 +6,7 @@ use super::pty::{CTRL_D, Terminal};
 use super::script::{Script, right};
 use super::{UPDATE, said};
 
-const OFF: &str = "midclt: two-factor authentication is now off for EVERYBODY on this machine\n\
+const OFF: &str = "midclt: two-factor authentication is off for EVERYBODY on this machine\n\
                    midclt: to turn it on again: midclt 2fa enable\n\
                    midclt: milder, for one person: midclt 2fa bypass USER --reason TEXT\n";
 const JSON: &str = "{\"id\": 1, \"enabled\": false}\n";
