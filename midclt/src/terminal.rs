@@ -1,8 +1,7 @@
-//! What a terminal can show, and whether somebody sits at it.
+//! What the terminal on stdout can show.
 
 use std::env;
-use std::io::{IsTerminal, stderr, stdout};
-use std::os::fd::AsFd;
+use std::io::{IsTerminal, stdout};
 
 use terminal_size::{Height, Width, terminal_size_of};
 
@@ -31,20 +30,11 @@ const SMALLEST: Size = Size {
 impl Screen {
     /// Looks at stdout.
     pub(crate) fn of_stdout() -> Self {
-        Self::of(stdout())
-    }
-
-    /// Looks at stderr.
-    pub(crate) fn of_stderr() -> Self {
-        Self::of(stderr())
-    }
-
-    fn of(stream: impl IsTerminal + AsFd) -> Self {
-        if !stream.is_terminal() {
+        if !stdout().is_terminal() {
             return Self::Elsewhere;
         }
         let size =
-            terminal_size_of(stream).map_or(SMALLEST, |(Width(columns), Height(rows))| Size {
+            terminal_size_of(stdout()).map_or(SMALLEST, |(Width(columns), Height(rows))| Size {
                 columns: columns.into(),
                 rows: rows.into(),
             });

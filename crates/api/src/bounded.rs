@@ -1,5 +1,4 @@
 //! The types of params that the original has none of: names, short texts, ids, times, choices.
-#![expect(dead_code, reason = "the methods that take them come next")]
 
 use std::borrow::Cow;
 

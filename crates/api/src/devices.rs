@@ -119,6 +119,35 @@ pub(crate) fn add(
     Ok(entry)
 }
 
+/// Makes a pending device active, after its first right code; the one that it replaces goes. Tells
+/// subscribers.
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn activate(
+    write: &mut Writing<'_, '_>,
+    username: &AccountName,
+    pending: &DeviceRecord,
+) -> Result<(), CallError> {
+    write.tx.activate_device(pending.id)?;
+    if let Some(replaced) = pending.replaces {
+        write.emit(Event::removed(DEVICE, replaced));
+    }
+    if let Some(record) = write.tx.device(pending.id)? {
+        let entry = DeviceEntry::new(username, &record);
+        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?);
+    }
+    write.alert(Alert {
+        kind: AlertKind::DeviceAdded,
+        account: Some(username.clone()),
+        source: None,
+        message: match pending.replaces {
+            Some(_) => format!("The device '{}' of '{username}' was renewed", pending.name),
+            None => format!("'{username}' has a new device '{}'", pending.name),
+        },
+    })
+}
+
 /// Removes a device, and tells subscribers.
 ///
 /// # Errors

@@ -13,6 +13,7 @@ mod bounded;
 mod contract;
 mod core;
 mod devices;
+mod door;
 mod error;
 mod event;
 mod fields;

@@ -60,10 +60,6 @@ pub(crate) fn run(name: &AccountName) -> Lookup {
 ///
 /// # Errors
 /// The database could not say.
-#[expect(
-    dead_code,
-    reason = "for auth.twofactor.authenticate, which comes next"
-)]
 pub(crate) fn account(name: &AccountName) -> Result<Option<Account>, CallError> {
     match run(name) {
         Lookup::Account(account) | Lookup::Alias(account) => Ok(Some(account)),

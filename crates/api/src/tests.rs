@@ -5,6 +5,8 @@
 )]
 // Long on purpose: one case list for each row of the contract, side by side.
 
+mod doors;
+
 use std::sync::Arc;
 
 use serde_json::{Value, json};

@@ -5,13 +5,14 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use store::StoredDevice;
-use twofactor::{Account, AccountName, Digits, TimeStep};
+use twofactor::{Account, AccountName, Digits, Source, TimeStep};
 
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::{ROOT, emit_config};
 use crate::bounded::{Username, UsualInterval};
+use crate::door::{self, Attempt, Counting, Hashed, ToHash, Typed, Who};
 use crate::event::{DEVICE, Event};
-use crate::fields::OtpDigits;
+use crate::fields::{OtpDigits, Token};
 use crate::lookup::{self, Lookup};
 use crate::method::{Declared, Method, OnAccount, Reading, Slow, Stage, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
@@ -265,9 +266,60 @@ fn forget(write: &mut Writing<'_, '_>, account: &Account) -> Result<(), CallErro
     })
 }
 
+fields! {
+    /// Checks a code of an account: of any of its devices, or a recovery code. A code is good once.
+    ///
+    /// The first right code of a pending device makes it active. Works also while two-factor
+    /// authentication is off. Refused with EBUSY after too many wrong codes.
+    pub(crate) struct VerifyToken {
+        /// The name of the account.
+        username: Username,
+        /// The code as typed, as for auth.twofactor.verify.
+        token: Token,
+    }
+}
+
+impl Declared for VerifyToken {
+    const NAME: &'static str = "user.verify_twofactor_token";
+    type Output = bool;
+}
+
+impl Slow for VerifyToken {
+    const IS_DOOR: bool = true;
+    type Job = ToHash;
+    type Found = Option<Hashed>;
+
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<ToHash, Option<Hashed>>, CallError> {
+        let who = Who::find(read.tx, self.username.0.as_str(), None)?;
+        let to_hash = door::to_hash(read, &who, Source::Local, &self.token.0)?;
+        Ok(to_hash.map_or(Stage::Ready(None), Stage::Heavy))
+    }
+
+    fn work(job: ToHash) -> Result<Option<Hashed>, CallError> {
+        job.hash().map(Some)
+    }
+
+    fn finish(
+        &self,
+        hashed: &Option<Hashed>,
+        write: &mut Writing<'_, '_>,
+    ) -> Result<bool, CallError> {
+        let who = Who::find(write.tx, self.username.0.as_str(), None)?;
+        let attempt = Attempt {
+            who: &who,
+            service: "verify",
+            source: Source::Local,
+            is_proven: false,
+            typed: Some(Typed::new(&self.token.0, hashed.as_ref())),
+        };
+        door::judge(write, &attempt, &Counting::Pending)?.into_bool()
+    }
+}
+
 pub(crate) const METHODS: &[Method] = &[
     Method::on_account::<GetProvisioningUri>(),
     Method::on_account::<Renew>(),
     Method::on_account::<GetConfig>(),
     Method::slow::<Unset>(),
+    Method::slow::<VerifyToken>(),
 ];

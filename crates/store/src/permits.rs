@@ -71,12 +71,12 @@ impl ReadTx<'_> {
         self.all(&BYPASSES, [], bypass)
     }
 
-    /// The bypasses that an account may use, its own before those for everybody; also those that
-    /// are over and not yet removed.
+    /// The bypasses that an account may use, its own before those for everybody, which are all that an
+    /// account without a record has; also those that are over and not yet removed.
     ///
     /// # Errors
     /// One of them cannot be read: then none of them permits anything.
-    pub fn bypasses_for(&self, uid: u32) -> Result<Vec<BypassRecord>, StoreError> {
+    pub fn bypasses_for(&self, uid: Option<u32>) -> Result<Vec<BypassRecord>, StoreError> {
         self.all(&BYPASSES_FOR, [uid], bypass)
     }
 

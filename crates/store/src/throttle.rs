@@ -158,7 +158,8 @@ impl WriteTx<'_> {
         if !source.can_be_known() {
             return Ok(());
         }
-        let (source, now) = (source.to_string(), self.now());
+        // As it is judged: else, after a clock that was ahead, no new source would ever count.
+        let (source, now) = (source.to_string(), self.today()?);
         let last = self.one(&KNOWN_SOURCE, params![uid, source], |row| row.time(0))?;
         if last.is_some_and(|last| last <= now && now.since(last) < REMEMBER_SECS) {
             return Ok(());

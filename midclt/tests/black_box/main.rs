@@ -4,4 +4,3 @@
 mod behaviour;
 mod daemon;
 mod shells;
-mod twofactor;

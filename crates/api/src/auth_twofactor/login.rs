@@ -1,18 +1,164 @@
-//! `auth.twofactor.verify`: what a door asks.
+//! `auth.twofactor.authenticate` and `verify`: what doors ask.
 
-use store::StoredDevice;
-use twofactor::Verdict;
+use serde_json::Value;
+use twofactor::{AccountName, Source};
 
-use super::{ROOT, enabled_settings};
+use super::enabled_settings;
 use crate::CallError;
-use crate::fields::Token;
-use crate::method::{Declared, Write, Writing};
-use crate::params::fields;
+use crate::bounded::{Service, Uid};
+use crate::door::{self, Answer, Attempt, Counting, Hashed, ToHash, Typed, Who};
+use crate::fields::{NullableText, Token};
+use crate::lookup;
+use crate::method::{Declared, Reading, Slow, Stage, Writing};
+use crate::params::{At, Field, Issues, decode_object, fields};
 
 fields! {
-    /// Checks a code of root's first device. A code is good once.
+    /// Decides whether somebody who logs in to a service may pass, and judges the code if there is one.
     ///
-    /// Refused while two-factor authentication is off.
+    /// What PAM and a web login ask. Without `token` it says whether to prompt for a code: `CODE_REQUIRED`
+    /// means to ask and to call again. Only `NOT_REQUIRED`, `EXEMPT`, `BYPASSED` and `ACCEPTED` let anybody in;
+    /// an error never does. A code or a recovery code is good once, at whatever door.
+    ///
+    /// Wrong codes are counted per account and source. Too many of them, and nothing is looked at for
+    /// a while: `LOCKED`. Before a password or a key is proven (`factor`), an account that there is not
+    /// is answered like one that has a device.
+    pub(crate) struct Authenticate {
+        /// Who, at which door.
+        authenticate: Login,
+    }
+}
+
+fields! {
+    /// A login.
+    pub(crate) struct Login {
+        /// The account, as getpwnam writes it.
+        username: String,
+        /// Its uid. Without it, the system is asked.
+        uid: Option<Uid>,
+        /// What was typed: a code, or a recovery code. Null or empty is none.
+        token: Option<Token>,
+        /// The service that asks, by its PAM name.
+        service: Service,
+        /// The address that the login comes from; null or empty for this machine itself. A name is no
+        /// address, and is treated as an unknown place.
+        source: Option<NullableText>,
+        /// The terminal.
+        #[expect(dead_code, reason = "sent by PAM; no decision depends on it")]
+        tty: Option<NullableText>,
+        /// What is proven already: "password", "publickey:…", or null for nothing.
+        factor: Option<NullableText>,
+    }
+}
+
+impl Field for Login {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        decode_object(value, at, issues)
+    }
+}
+
+impl Login {
+    fn typed(&self) -> Option<&str> {
+        self.token.as_ref().map(|token| token.0.as_str())
+    }
+
+    fn source(&self) -> Source {
+        Source::parse(text(self.source.as_ref()))
+    }
+
+    fn is_proven(&self) -> bool {
+        !text(self.factor.as_ref()).is_empty()
+    }
+}
+
+fn text(nullable: Option<&NullableText>) -> &str {
+    nullable
+        .and_then(|nullable| nullable.0.as_deref())
+        .unwrap_or_default()
+}
+
+/// What has to be done before the writer can decide.
+pub(crate) struct Work {
+    /// Whose uid has to be looked up.
+    name: Option<AccountName>,
+    to_hash: Option<ToHash>,
+}
+
+/// What came of that work.
+pub(crate) struct Found {
+    uid: Option<u32>,
+    hashed: Option<Hashed>,
+}
+
+impl Work {
+    fn run(self) -> Result<Found, CallError> {
+        let account = self.name.as_ref().map(lookup::account).transpose()?;
+        Ok(Found {
+            uid: account.flatten().map(|account| account.uid),
+            hashed: self.to_hash.map(ToHash::hash).transpose()?,
+        })
+    }
+
+    /// Nothing to do is done at once, hashing is heavy, and looking up a name may take its time.
+    fn staged(self) -> Stage<Self, Found> {
+        match (&self.name, &self.to_hash) {
+            (_, Some(_)) => Stage::Heavy(self),
+            (Some(_), None) => Stage::Work(self),
+            (None, None) => Stage::Ready(Found {
+                uid: None,
+                hashed: None,
+            }),
+        }
+    }
+}
+
+impl Declared for Authenticate {
+    const NAME: &'static str = "auth.twofactor.authenticate";
+    type Output = Answer;
+}
+
+impl Slow for Authenticate {
+    const IS_DOOR: bool = true;
+    type Job = Work;
+    type Found = Found;
+
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {
+        let login = &self.authenticate;
+        let name = AccountName::new(&login.username);
+        let uid = login.uid.map(|uid| uid.0);
+        let who = Who::find(read.tx, &login.username, uid)?;
+        let to_hash = match login.typed() {
+            Some(typed) => door::to_hash(read, &who, login.source(), typed)?,
+            None => None,
+        };
+        let name = name.filter(|_| uid.is_none());
+        Ok(Work { name, to_hash }.staged())
+    }
+
+    fn work(job: Work) -> Result<Found, CallError> {
+        job.run()
+    }
+
+    fn finish(&self, found: &Found, write: &mut Writing<'_, '_>) -> Result<Answer, CallError> {
+        let login = &self.authenticate;
+        let uid = login.uid.map(|uid| uid.0).or(found.uid);
+        let who = Who::find(write.tx, &login.username, uid)?;
+        let attempt = Attempt {
+            who: &who,
+            service: login.service.as_str(),
+            source: login.source(),
+            is_proven: login.is_proven(),
+            typed: login
+                .typed()
+                .map(|typed| Typed::new(typed, found.hashed.as_ref())),
+        };
+        door::decide(write, &attempt)
+    }
+}
+
+fields! {
+    /// Checks a code of root: of any of its devices, or a recovery code. A code is good once.
+    ///
+    /// Refused while two-factor authentication is off, and with EBUSY after too many wrong codes.
     pub(crate) struct Verify {
         /// The code as typed: digits, with or without spaces between groups. A number is taken for
         /// its digits, so a code that starts with 0 must be a string. Null is no code.
@@ -25,25 +171,35 @@ impl Declared for Verify {
     type Output = bool;
 }
 
-impl Write for Verify {
+impl Slow for Verify {
     const IS_DOOR: bool = true;
+    type Job = Work;
+    type Found = Found;
 
-    fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
-        let settings = enabled_settings(write.tx)?;
-        let Some(StoredDevice { record, mut device }) = write.tx.first_active_device(ROOT)? else {
-            return Ok(false);
-        };
-        let verdict = device.verify(&self.token.0, write.tx.now(), settings.window);
-        match verdict {
-            Verdict::Accepted { .. } => {
-                write.tx.record_use(record.id, device.floor)?;
-                write.audit("accepted")?;
-            }
-            Verdict::Replayed => write.audit("replayed")?,
-            Verdict::Wrong => write.audit("wrong")?,
-            // Not a guess, so nothing worth a write.
-            Verdict::Malformed => {}
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {
+        let who = Who::known(lookup::root()?);
+        let to_hash = door::to_hash(read, &who, Source::Local, &self.token.0)?;
+        Ok(Work {
+            name: None,
+            to_hash,
         }
-        Ok(verdict.is_accepted())
+        .staged())
+    }
+
+    fn work(job: Work) -> Result<Found, CallError> {
+        job.run()
+    }
+
+    fn finish(&self, found: &Found, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
+        enabled_settings(write.tx)?;
+        let who = Who::known(lookup::root()?);
+        let attempt = Attempt {
+            who: &who,
+            service: "verify",
+            source: Source::Local,
+            is_proven: false,
+            typed: Some(Typed::new(&self.token.0, found.hashed.as_ref())),
+        };
+        door::judge(write, &attempt, &Counting::AtDoor)?.into_bool()
     }
 }

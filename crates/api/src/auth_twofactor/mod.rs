@@ -10,7 +10,7 @@ use store::{ReadTx, Settings};
 
 use crate::CallError;
 use crate::method::Method;
-use login::Verify;
+use login::{Authenticate, Verify};
 use secret::{GetProvisioningUri, RenewSecret};
 pub(crate) use settings::emit_config;
 use settings::{GetConfig, Update};
@@ -29,9 +29,10 @@ fn enabled_settings(tx: &ReadTx<'_>) -> Result<Settings, CallError> {
 }
 
 pub(crate) const METHODS: &[Method] = &[
+    Method::slow::<Authenticate>(),
     Method::read::<GetConfig>(),
     Method::read::<GetProvisioningUri>(),
     Method::write::<RenewSecret>(),
     Method::write::<Update>(),
-    Method::write::<Verify>(),
+    Method::slow::<Verify>(),
 ];

@@ -83,7 +83,6 @@ pub(crate) enum Stage<J, F> {
     /// There is.
     Work(J),
     /// There is, and it takes so much memory that it is done one at a time.
-    #[expect(dead_code, reason = "for recovery codes, which come next")]
     Heavy(J),
 }
 

@@ -78,10 +78,6 @@ impl Writing<'_, '_> {
     }
 
     /// Writes down what came of an attempt to pass a door.
-    #[expect(
-        dead_code,
-        reason = "for auth.twofactor.authenticate, which comes next"
-    )]
     pub(crate) fn audit_login(
         &mut self,
         outcome: &'static str,
@@ -92,10 +88,6 @@ impl Writing<'_, '_> {
     }
 
     /// The same for what may come by the thousand: what is alike shares an entry for a minute.
-    #[expect(
-        dead_code,
-        reason = "for auth.twofactor.authenticate, which comes next"
-    )]
     pub(crate) fn audit_often(
         &mut self,
         outcome: &'static str,

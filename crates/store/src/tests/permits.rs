@@ -30,12 +30,12 @@ fn a_bypass_comes_back_for_whom_it_was_given() {
         let found = desk.read(|tx| tx.bypasses_for(uid));
         found.iter().map(|found| found.uid).collect()
     };
-    assert_eq!(whose(1000), [Some(1000), None], "its own first");
-    assert_eq!(whose(1001), [Some(1001), None]);
-    assert_eq!(whose(1002), [None]);
+    assert_eq!(whose(Some(1000)), [Some(1000), None], "its own first");
+    assert_eq!(whose(Some(1001)), [Some(1001), None]);
+    assert_eq!(whose(Some(1002)), [None]);
     assert!(desk.write(|tx| tx.delete_bypass(2)));
     assert!(!desk.write(|tx| tx.delete_bypass(2)));
-    assert_eq!(desk.read(|tx| tx.bypasses_for(1002)), []);
+    assert_eq!(desk.read(|tx| tx.bypasses_for(Some(1002))), []);
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn damage_is_an_error_and_not_a_permission() {
         "UPDATE bypasses SET uses_left = 4294967296",
         "UPDATE bypasses SET created = -1",
     ];
-    desk.damages(&changes, |tx| tx.bypasses_for(1000));
+    desk.damages(&changes, |tx| tx.bypasses_for(Some(1000)));
     desk.damages(&["UPDATE bypasses SET uid = -1"], |tx| tx.bypasses());
     let changes = [
         "UPDATE exemptions SET until = -1",

@@ -42,8 +42,7 @@ impl Picture {
         }
     }
 
-    /// Modules on each side, with the quiet zone.
-    pub(super) fn side(&self) -> usize {
+    fn side(&self) -> usize {
         self.width + 2 * self.quiet
     }
 
@@ -70,7 +69,7 @@ impl Picture {
     }
 
     /// Whether a module is light; outside the code everything is.
-    pub(super) fn is_light(&self, row: usize, column: usize) -> bool {
+    fn is_light(&self, row: usize, column: usize) -> bool {
         let inside = |at: usize| at.checked_sub(self.quiet).filter(|&at| at < self.width);
         let (Some(row), Some(column)) = (inside(row), inside(column)) else {
             return true;

@@ -1,0 +1,513 @@
+//! The one verifier, through every method that asks it.
+
+use twofactor::{Bypass, BypassMinutes, BypassUses, LookupSecret, Salt, Secret, Unenrolled};
+
+use super::*;
+
+/// Accounts that every Debian has.
+const DAEMON: (&str, u32) = ("daemon", 1);
+const BIN: (&str, u32) = ("bin", 2);
+
+/// A machine that asks everybody, and an account with a device.
+struct Doors {
+    machine: Machine,
+    secret: String,
+}
+
+impl Doors {
+    fn new() -> Self {
+        let mut machine = Machine::new();
+        machine.update(json!({ "enabled": true, "window": 1 }));
+        let secret = machine.enrol(DAEMON.0);
+        Self { machine, secret }
+    }
+
+    fn code(&self) -> String {
+        self.machine.code_of(&self.secret)
+    }
+
+    /// A code of the right form that is not right now.
+    fn wrong(&self) -> &'static str {
+        ["000000", "111111", "222222", "333333"]
+            .into_iter()
+            .find(|code| {
+                [0, 30, 60].iter().all(|ahead| {
+                    Machine::code_at(&self.secret, self.machine.now + ahead - 30) != *code
+                })
+            })
+            .unwrap()
+    }
+
+    fn login(&mut self, changes: Value) -> Value {
+        let mut login = json!({
+            "username": DAEMON.0, "uid": DAEMON.1, "service": "sudo", "factor": "password",
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            login[key] = value.clone();
+        }
+        self.machine
+            .ok("auth.twofactor.authenticate", json!([login]))
+    }
+
+    fn verdict(&mut self, changes: Value) -> String {
+        self.login(changes)["verdict"].as_str().unwrap().to_owned()
+    }
+
+    fn fail(&mut self, times: usize, source: &str) {
+        let wrong = self.wrong();
+        for _ in 0..times {
+            let verdict = self.verdict(json!({ "token": wrong, "source": source }));
+            assert_eq!(verdict, "WRONG", "{source}");
+        }
+    }
+
+    fn give_recovery_codes(&mut self, secrets: &[LookupSecret]) {
+        let salt = Salt([9; 16]);
+        let hashes: Vec<_> = secrets
+            .iter()
+            .map(|secret| secret.argon2id(&salt).unwrap())
+            .collect();
+        self.machine.change(|tx| {
+            let id = tx.add_recovery_set(DAEMON.1, &salt, &hashes)?;
+            tx.confirm_recovery_set(id)
+        });
+    }
+}
+
+impl Machine {
+    /// Changes the state beneath the methods.
+    fn change<T>(
+        &mut self,
+        change: impl Fn(&mut store::WriteTx<'_>) -> Result<T, store::StoreError>,
+    ) {
+        let ran = self
+            .writer
+            .batch(&self.clocks(), Reserve::Keep, &[()], |(), tx| change(tx))
+            .unwrap();
+        assert!(matches!(ran.as_slice(), [Ran::Returned(Ok(_))]));
+    }
+
+    /// Gives an account a device. Its secret.
+    fn enrol(&mut self, username: &str) -> String {
+        self.ok("user.renew_2fa_secret", json!([username, {}]));
+        let uri = self.ok("user.provisioning_uri", json!([username]));
+        let (_, query) = uri.as_str().unwrap().split_once("?secret=").unwrap();
+        query.split('&').next().unwrap().to_owned()
+    }
+
+    fn code_of(&self, secret: &str) -> String {
+        Self::code_at(secret, self.now)
+    }
+
+    fn code_at(secret: &str, at: u64) -> String {
+        let secret = Secret::from_base32(secret).unwrap();
+        totp_rs::Builder::new()
+            .with_secret(secret.bytes())
+            .build_noncompliant()
+            .generate(at)
+            .to_string()
+    }
+}
+
+#[test]
+fn whether_a_code_is_asked_for() {
+    let mut doors = Doors::new();
+    let (name, uid) = BIN;
+    for (what, login, verdict) in [
+        ("a device", json!({}), "CODE_REQUIRED"),
+        ("an empty code", json!({ "token": "" }), "CODE_REQUIRED"),
+        ("a code of null", json!({ "token": null }), "CODE_REQUIRED"),
+        (
+            "no device",
+            json!({ "username": name, "uid": uid }),
+            "NOT_ENROLLED",
+        ),
+        (
+            "nobody",
+            json!({ "username": "nobody-here", "uid": 4_000_000 }),
+            "NOT_ENROLLED",
+        ),
+        (
+            "no name at all",
+            json!({ "username": "a/b" }),
+            "NOT_ENROLLED",
+        ),
+        ("another uid", json!({ "uid": 4_000_000 }), "NOT_ENROLLED"),
+        ("another name", json!({ "username": name }), "NOT_ENROLLED"),
+        (
+            "the name alone",
+            json!({ "uid": DAEMON.1 }),
+            "CODE_REQUIRED",
+        ),
+        (
+            "sshd, which is off",
+            json!({ "service": "sshd" }),
+            "NOT_REQUIRED",
+        ),
+    ] {
+        assert_eq!(doors.verdict(login), verdict, "{what}");
+    }
+    doors.machine.update(json!({ "services": { "ssh": true } }));
+    assert_eq!(doors.verdict(json!({ "service": "sshd" })), "CODE_REQUIRED");
+    doors.machine.update(json!({ "enabled": false }));
+    assert_eq!(doors.verdict(json!({ "service": "sshd" })), "NOT_REQUIRED");
+    assert_eq!(doors.verdict(json!({})), "NOT_REQUIRED");
+}
+
+#[test]
+fn an_account_without_a_uid_is_looked_up() {
+    let mut doors = Doors::new();
+    let code = doors.code();
+    let login = json!([{ "username": DAEMON.0, "service": "su", "token": code }]);
+    let answer = doors.machine.ok("auth.twofactor.authenticate", login);
+    assert_eq!(answer["verdict"], "ACCEPTED");
+}
+
+/// A code that was seen in use opens no other door.
+#[test]
+fn a_code_that_one_door_took_is_refused_at_every_other() {
+    for door in 0..3 {
+        let mut doors = Doors::new();
+        let code = doors.code();
+        let mut ask = |door: usize| match door {
+            0 => doors.verdict(json!({ "token": code })) == "ACCEPTED",
+            1 => {
+                doors.verdict(json!({ "token": code, "service": "login", "source": "192.0.2.1" }))
+                    == "ACCEPTED"
+            }
+            _ => {
+                let params = json!([DAEMON.0, code]);
+                doors.machine.ok("user.verify_twofactor_token", params) == json!(true)
+            }
+        };
+        assert!(ask(door), "door {door} first");
+        for other in 0..3 {
+            assert!(!ask(other), "door {other} after door {door}");
+        }
+    }
+}
+
+#[test]
+fn what_is_told_before_a_password_is_proven_is_the_same_for_all() {
+    let mut doors = Doors::new();
+    doors.machine.change(|tx| {
+        let until = UnixTime::from_secs(2_000_000_000);
+        tx.add_exemption(DAEMON.1, until, "a test")
+    });
+    let wrong = doors.wrong();
+    for token in [
+        json!(null),
+        json!(wrong),
+        json!("12345"),
+        json!("A-AAAA-AAAA-AAAA-AAAA"),
+    ] {
+        let mut answer = |name: &str, uid: u32| {
+            doors.login(json!({ "username": name, "uid": uid, "factor": null, "token": token, "source": "192.0.2.7" }))
+        };
+        let known = answer(DAEMON.0, DAEMON.1);
+        let unknown = answer("nobody-here", 4_000_000);
+        assert_eq!(known, unknown, "{token}");
+    }
+    // And locked out alike.
+    for _ in 0..5 {
+        for (name, uid) in [DAEMON, ("nobody-here", 4_000_000)] {
+            doors.login(json!({ "username": name, "uid": uid, "factor": null, "token": wrong, "source": "192.0.2.9" }));
+        }
+    }
+    let mut locked = |name: &str, uid: u32| {
+        doors.login(json!({ "username": name, "uid": uid, "factor": null, "token": wrong, "source": "192.0.2.9" }))
+    };
+    assert_eq!(locked(DAEMON.0, DAEMON.1), locked("nobody-here", 4_000_000));
+}
+
+#[test]
+fn exemption_bypass_and_grace_need_a_proven_password() {
+    let mut doors = Doors::new();
+    doors.machine.change(|tx| {
+        let until = UnixTime::from_secs(2_000_000_000);
+        tx.add_exemption(DAEMON.1, until, "a test")
+    });
+    assert_eq!(doors.verdict(json!({ "factor": null })), "CODE_REQUIRED");
+    assert_eq!(doors.verdict(json!({ "factor": "" })), "CODE_REQUIRED");
+    assert_eq!(doors.verdict(json!({ "factor": "publickey:x" })), "EXEMPT");
+    doors.machine.now = 2_000_000_000;
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "over");
+    // Dates that permit are not judged by a clock that was set back.
+    doors.machine.now = 1_900_000_000;
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "still over");
+}
+
+#[test]
+fn a_bypass_is_used_up() {
+    let mut doors = Doors::new();
+    let clocks = doors.machine.clocks();
+    doors.machine.change(move |tx| {
+        let (minutes, uses) = (BypassMinutes::default(), BypassUses::new(2).unwrap());
+        let bypass = Bypass::new(&clocks, tx.today()?, minutes, uses);
+        tx.add_bypass(Some(DAEMON.1), &bypass, "left the phone at home")
+    });
+    assert_eq!(doors.verdict(json!({ "factor": null })), "CODE_REQUIRED");
+    let first = doors.login(json!({}));
+    assert_eq!(first["verdict"], "BYPASSED");
+    assert!(
+        first["message"].as_str().unwrap().contains("once more"),
+        "{first}"
+    );
+    assert_eq!(doors.verdict(json!({})), "BYPASSED");
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED");
+    let told: Vec<_> = doors
+        .machine
+        .alerts
+        .iter()
+        .filter(|alert| alert.kind == AlertKind::Bypass)
+        .collect();
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn a_bypass_for_everybody_is_for_accounts_without_a_record_too() {
+    let mut doors = Doors::new();
+    let clocks = doors.machine.clocks();
+    doors.machine.change(move |tx| {
+        let bypass = Bypass::new(
+            &clocks,
+            tx.today()?,
+            BypassMinutes::default(),
+            BypassUses::default(),
+        );
+        tx.add_bypass(None, &bypass, "the directory moves")
+    });
+    assert_eq!(
+        doors.verdict(json!({ "username": BIN.0, "uid": BIN.1 })),
+        "BYPASSED"
+    );
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "it had one use");
+}
+
+#[test]
+fn accounts_without_a_device_are_let_in_only_by_policy() {
+    let mut doors = Doors::new();
+    let bin = json!({ "username": BIN.0, "uid": BIN.1 });
+    doors.machine.change(|tx| {
+        let mut policy = tx.policy()?;
+        policy.unenrolled = Unenrolled::Allow;
+        tx.put_policy(&policy)
+    });
+    assert_eq!(doors.verdict(bin.clone()), "NOT_REQUIRED");
+    assert_eq!(
+        doors.verdict(json!({ "uid": 4_000_000 })),
+        "NOT_ENROLLED",
+        "nobody inherits"
+    );
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED");
+}
+
+#[test]
+fn five_wrong_codes_lock_one_source_and_a_success_forgives_only_its_own() {
+    let mut doors = Doors::new();
+    doors.fail(4, "192.0.2.1");
+    doors.fail(5, "192.0.2.2");
+    let code = doors.code();
+    for typed in [json!(code), json!("000000"), json!(null), json!("nonsense")] {
+        let answer = doors.login(json!({ "token": typed, "source": "192.0.2.2" }));
+        assert_eq!(answer["verdict"], "LOCKED", "{typed}");
+        assert_eq!(answer["retry_after"], 30);
+    }
+    assert_eq!(
+        doors.verdict(json!({ "token": code, "source": "192.0.2.1" })),
+        "ACCEPTED"
+    );
+    doors.fail(5, "192.0.2.1");
+    assert_eq!(
+        doors.verdict(json!({ "source": "192.0.2.2" })),
+        "LOCKED",
+        "not forgiven"
+    );
+    // The wait is over, and one more failure doubles it.
+    doors.machine.now += 30;
+    doors.fail(1, "192.0.2.2");
+    assert_eq!(
+        doors.login(json!({ "source": "192.0.2.2" }))["retry_after"],
+        60
+    );
+    let locked = doors
+        .machine
+        .alerts
+        .iter()
+        .filter(|alert| alert.kind == AlertKind::FailuresAfterPassword);
+    assert_eq!(locked.count(), 2, "once for each source");
+}
+
+#[test]
+fn failures_outlive_a_restart_and_what_is_no_guess_is_not_counted() {
+    let mut doors = Doors::new();
+    doors.fail(4, "192.0.2.1");
+    for typed in ["", "12345", "1234567", "abc", "１２３４５６"] {
+        doors.login(json!({ "token": typed, "source": "192.0.2.1" }));
+    }
+    let code = doors.code();
+    assert_eq!(
+        doors.verdict(json!({ "token": code, "source": "198.51.100.1" })),
+        "ACCEPTED"
+    );
+    for _ in 0..10 {
+        let verdict = doors.verdict(json!({ "token": code, "source": "192.0.2.1" }));
+        assert_eq!(verdict, "REPLAYED", "a right code is no guess");
+    }
+    let now = doors.machine.now;
+    let mut doors = Doors {
+        machine: doors.machine.restarted(),
+        secret: doors.secret,
+    };
+    doors.machine.now = now;
+    doors.fail(1, "192.0.2.1");
+    assert_eq!(doors.verdict(json!({ "source": "192.0.2.1" })), "LOCKED");
+}
+
+/// 20 addresses of five codes each must not lock the owner out.
+#[test]
+fn twenty_addresses_times_five_codes_leave_known_sources_and_recovery_codes_open() {
+    let mut doors = Doors::new();
+    let code = doors.code();
+    assert_eq!(
+        doors.verdict(json!({ "token": code, "source": "203.0.113.5" })),
+        "ACCEPTED"
+    );
+    for address in 0..20 {
+        doors.fail(5, &format!("192.0.2.{address}"));
+    }
+    let recovery = LookupSecret::generate([3; 10]);
+    doors.give_recovery_codes(std::slice::from_ref(&recovery));
+    doors.machine.now += 60;
+    let code = doors.code();
+    let closed = doors.login(json!({ "token": code, "source": "198.51.100.9" }));
+    assert_eq!(closed["verdict"], "LOCKED");
+    assert!(
+        closed["message"]
+            .as_str()
+            .unwrap()
+            .contains("midclt 2fa unlock daemon"),
+        "{closed}"
+    );
+    assert_eq!(
+        doors.verdict(json!({ "source": "local" })),
+        "LOCKED",
+        "no address"
+    );
+    assert_eq!(
+        doors.verdict(json!({})),
+        "CODE_REQUIRED",
+        "this machine itself"
+    );
+    let open = doors.login(json!({ "token": code, "source": "203.0.113.5" }));
+    assert_eq!(open["verdict"], "ACCEPTED");
+    let warning = open["warnings"][0].as_str().unwrap();
+    assert!(
+        warning.starts_with("100 wrong codes were typed since your last login"),
+        "{warning}"
+    );
+    let typed = recovery.to_text();
+    let rescued = doors.login(json!({ "token": *typed, "source": "198.51.100.9" }));
+    assert_eq!(rescued["verdict"], "ACCEPTED", "{rescued}");
+}
+
+#[test]
+fn a_recovery_code_works_once_as_people_type_it() {
+    let mut doors = Doors::new();
+    let secrets = [1, 2, 3].map(|byte| LookupSecret::generate([byte; 10]));
+    doors.give_recovery_codes(&secrets);
+    let texts = secrets.map(|secret| secret.to_text().to_string());
+    let typed = texts[0].replace('-', " ").to_lowercase();
+    let first = doors.login(json!({ "token": typed }));
+    assert_eq!(first["verdict"], "ACCEPTED");
+    assert_eq!(first["device"], "recovery code");
+    assert!(
+        first["warnings"][0]
+            .as_str()
+            .unwrap()
+            .contains("2 recovery codes are left"),
+        "{first}"
+    );
+    assert_eq!(doors.verdict(json!({ "token": texts[0] })), "WRONG");
+    let at_verify = doors
+        .machine
+        .ok("user.verify_twofactor_token", json!([DAEMON.0, texts[1]]));
+    assert_eq!(at_verify, json!(true));
+    assert_eq!(doors.verdict(json!({ "token": texts[1] })), "WRONG");
+    // They have a budget of their own; a failure of it is spent already.
+    for _ in 0..4 {
+        assert_eq!(doors.verdict(json!({ "token": texts[0] })), "WRONG");
+    }
+    let locked = doors.login(json!({ "token": texts[2] }));
+    assert_eq!(locked["verdict"], "LOCKED", "{locked}");
+    let code = doors.code();
+    assert_eq!(
+        doors.verdict(json!({ "token": code })),
+        "ACCEPTED",
+        "codes are not locked"
+    );
+}
+
+#[test]
+fn without_the_master_key_nobody_passes_by_a_code_but_recovery_codes_work() {
+    let mut doors = Doors::new();
+    let recovery = LookupSecret::generate([3; 10]);
+    doors.give_recovery_codes(std::slice::from_ref(&recovery));
+    let (code, now) = (doors.code(), doors.machine.now);
+    std::fs::remove_file(doors.machine.dir.path().join("state/middlewared.key")).unwrap();
+    let mut doors = Doors {
+        machine: doors.machine.restarted(),
+        secret: doors.secret,
+    };
+    doors.machine.now = now;
+    let login = json!([{ "username": DAEMON.0, "uid": DAEMON.1, "service": "su", "factor": "password", "token": code }]);
+    let reason = doors.machine.refusal("auth.twofactor.authenticate", login);
+    assert!(reason.starts_with("[ENOKEY]"), "{reason}");
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED");
+    assert_eq!(
+        doors.verdict(json!({ "token": *recovery.to_text() })),
+        "ACCEPTED"
+    );
+}
+
+#[test]
+fn logins_are_audited_and_told_without_what_was_typed() {
+    let mut doors = Doors::new();
+    doors.machine.events.clear();
+    let (code, wrong) = (doors.code(), doors.wrong());
+    doors.login(json!({ "token": wrong, "source": "192.0.2.1" }));
+    doors.login(json!({ "token": wrong, "source": "192.0.2.1" }));
+    doors.login(json!({ "token": code, "source": "192.0.2.1" }));
+    doors.login(
+        json!({ "username": "hunter2", "uid": 4_000_000, "token": wrong, "source": "192.0.2.1" }),
+    );
+    let told: Vec<String> = doors
+        .machine
+        .events
+        .iter()
+        .map(|event| serde_json::to_string(event).unwrap())
+        .collect();
+    assert_eq!(
+        told.len(),
+        3,
+        "nobody is told of an account that there is not: {told:?}"
+    );
+    let database =
+        rusqlite::Connection::open(doors.machine.dir.path().join("state/middlewared.db")).unwrap();
+    let row = |outcome: &str| {
+        database
+            .query_row(
+                "SELECT ifnull(account, '-') || ' ' || service || ' ' || source || ' ' || count FROM audit \
+                 WHERE outcome = ?1",
+                [outcome],
+                |row| row.get::<_, String>(0),
+            )
+            .unwrap()
+    };
+    assert_eq!(row("wrong"), "daemon sudo 192.0.2.1 2");
+    assert_eq!(row("accepted"), "daemon sudo 192.0.2.1 1");
+    assert_eq!(row("not enrolled"), "- sudo 192.0.2.1 1");
+    for text in told {
+        assert!(!text.contains(&code) && !text.contains(wrong), "{text}");
+    }
+}
