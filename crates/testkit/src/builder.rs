@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::process::run_with_deadline;
-use crate::{Daemon, FakeClock, Namespace, binaries};
+use crate::{Accounts, Daemon, FakeClock, Namespace, binaries};
 
 /// Makes standard input the first passed socket, of the process that this shell becomes.
 const PASS_ON: &str = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID="$$"; exec "$@""#;
@@ -24,6 +24,7 @@ pub(crate) struct Setup {
     pub(crate) socket: PathBuf,
     pub(crate) state_dir: PathBuf,
     pub(crate) clock: Option<FakeClock>,
+    pub(crate) accounts: Option<Accounts>,
     pub(crate) namespace: Option<Namespace>,
     passed: Option<UnixListener>,
     program: PathBuf,
@@ -49,6 +50,7 @@ impl Builder {
             socket: dir.path().join("run/middlewared.sock"),
             state_dir: dir.path().join("state"),
             clock: None,
+            accounts: None,
             namespace: None,
             passed: None,
             program: binaries::middlewared(),
@@ -113,6 +115,14 @@ impl Builder {
     #[must_use]
     pub fn fake_clock(mut self) -> Self {
         self.setup.clock = Some(FakeClock::create(self.dir().join("clock")));
+        self
+    }
+
+    /// A user database of the daemon's own: root, and these names with their uids, by `nss_wrapper`.
+    /// See [`Daemon::accounts`].
+    #[must_use]
+    pub fn accounts(mut self, accounts: &[(&str, u32)]) -> Self {
+        self.setup.accounts = Some(Accounts::create(self.dir(), accounts));
         self
     }
 
@@ -226,8 +236,21 @@ impl Setup {
             }
         }
         command.env_remove("NOTIFY_SOCKET");
+        let mut libraries = Vec::new();
         if let Some(clock) = &self.clock {
+            libraries.push(FakeClock::library());
             clock.apply(command);
+        }
+        if let Some(accounts) = &self.accounts {
+            libraries.push(Accounts::library());
+            accounts.apply(command);
+        }
+        if !libraries.is_empty() {
+            // ld.so(8): separated by colons, and none of these paths has one.
+            command.env(
+                "LD_PRELOAD",
+                std::env::join_paths(libraries).expect("paths without colons"),
+            );
         }
         command.envs(self.environment.iter().cloned());
     }

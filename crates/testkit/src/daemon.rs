@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::builder::{Builder, Setup};
 use crate::process::{self, run_with_deadline};
-use crate::{FakeClock, Socket, binaries};
+use crate::{Accounts, FakeClock, Socket, binaries};
 
 /// How long a start or a stop may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,6 +69,14 @@ impl Daemon {
             .clock
             .as_ref()
             .expect("Builder::fake_clock was called")
+    }
+
+    /// The accounts that [`Builder::accounts`] asked for.
+    pub fn accounts(&self) -> &Accounts {
+        self.setup
+            .accounts
+            .as_ref()
+            .expect("Builder::accounts was called")
     }
 
     /// The daemon's process. Every wrapper (`setpriv`, `nsenter`) becomes the daemon itself.

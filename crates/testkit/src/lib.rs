@@ -20,6 +20,7 @@
     reason = "test support: a panic is the failure report"
 )]
 
+mod accounts;
 pub mod binaries;
 mod builder;
 mod clock;
@@ -30,6 +31,7 @@ mod raw;
 mod socket;
 mod totp;
 
+pub use accounts::{Accounts, lines as passwd_lines};
 pub use builder::Builder;
 pub use clock::{FakeClock, now};
 pub use daemon::Daemon;

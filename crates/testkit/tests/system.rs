@@ -36,6 +36,42 @@ fn the_daemons_clock_moves_while_it_runs() {
 }
 
 #[test]
+fn the_daemon_has_accounts_of_its_own() {
+    let daemon = Daemon::builder()
+        .uid(NOBODY)
+        .accounts(&[("alice", 4_000_001)])
+        .start();
+    let mut socket = daemon.connect();
+    let renewed = socket.call("user.renew_2fa_secret", json!(["alice", {}]));
+    assert_eq!(renewed.get("uid"), Some(&json!(4_000_001)));
+    let unknown = socket.call_err("user.twofactor_config", json!(["bob"]));
+    assert!(
+        unknown.to_string().contains("User 'bob' does not exist"),
+        "{unknown}"
+    );
+    daemon
+        .accounts()
+        .set(&[("alice", 4_000_001), ("bob", 4_000_002)]);
+    let config = socket.call("user.twofactor_config", json!(["bob"]));
+    assert_eq!(config.get("secret_configured"), Some(&json!(false)));
+}
+
+#[test]
+fn accounts_and_a_moved_clock_go_together() {
+    let daemon = Daemon::builder()
+        .accounts(&[("alice", 4_000_001)])
+        .fake_clock()
+        .start();
+    daemon.clock().freeze_at(2_000_000_000);
+    let mut socket = daemon.connect();
+    let secret = enabled(&mut socket);
+    let code = totp(&secret, 6, 30, 2_000_000_000, Algorithm::Sha1);
+    assert_eq!(socket.call("auth.twofactor.verify", json!([code])), true);
+    let renewed = socket.call("user.renew_2fa_secret", json!(["alice", {}]));
+    assert_eq!(renewed.get("uid"), Some(&json!(4_000_001)));
+}
+
+#[test]
 fn the_daemon_runs_as_another_user() {
     let daemon = Daemon::builder().uid(NOBODY).start();
     let status = fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
