@@ -5,7 +5,7 @@ use client::{CallError, Client, Deadline, Error};
 use crate::cli::{CallArgs, Connection};
 use crate::contract::{Contract, example};
 use crate::failure::{Failure, Request};
-use crate::{output, result, words};
+use crate::{output, result, twofactor, words};
 
 /// Calls one method.
 pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure> {
@@ -33,7 +33,9 @@ pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure
         }
         failure
     })?;
-    output::line(&result::to_line(&raw))
+    output::line(&result::to_line(&raw))?;
+    twofactor::remind_of_off(connection, &args.method, &params.values, &raw);
+    Ok(())
 }
 
 /// How to write an object, where text was sent to a method that takes one and refused it.

@@ -8,6 +8,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::Failure;
+use crate::twofactor::TwoFactor;
 
 const CALL_SECONDS: u64 = 60;
 
@@ -176,20 +177,6 @@ pub(crate) struct MethodsArgs {
     /// Only names that start so, such as core or auth.twofactor
     #[arg(value_name = "PREFIX", default_value = "", hide_default_value = true)]
     pub(crate) prefix: String,
-}
-
-/// Two-factor authentication, for people
-#[derive(Debug, Subcommand)]
-pub(crate) enum TwoFactor {
-    Qr(QrArgs),
-}
-
-/// Show the QR code and the secret for an authenticator app
-#[derive(Debug, Args)]
-pub(crate) struct QrArgs {
-    /// Draw with # instead of block characters; needs a larger terminal
-    #[arg(long)]
-    pub(crate) ascii: bool,
 }
 
 /// Print a completion script for a shell

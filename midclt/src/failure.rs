@@ -46,6 +46,12 @@ impl Failure {
         }
     }
 
+    /// The same failure, and more to say about it.
+    pub(crate) fn with(mut self, lines: impl IntoIterator<Item = String>) -> Self {
+        self.lines.extend(lines);
+        self
+    }
+
     fn lines(lines: impl IntoIterator<Item = String>) -> Self {
         Self {
             lines: lines.into_iter().collect(),

@@ -12,12 +12,13 @@ mod cli;
 mod completion;
 mod contract;
 mod failure;
+mod layout;
 mod methods;
 mod output;
-mod qr;
 mod result;
 mod subscribe;
 mod terminal;
+mod twofactor;
 mod wait;
 mod words;
 
@@ -26,7 +27,7 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Command, Connection, RemoteArgs, TwoFactor};
+use crate::cli::{Cli, Command, Connection, RemoteArgs};
 use crate::failure::Failure;
 
 pub use crate::completion::script as completion_script;
@@ -68,7 +69,7 @@ fn try_run(args: Vec<OsString>) -> Result<(), Failure> {
         Some(Command::Waitready(args)) => wait::until_ready(&connection, &args),
         Some(Command::Subscribe(args)) => subscribe::run(&connection, &args),
         Some(Command::Methods(args)) => methods::run(&connection, &args),
-        Some(Command::TwoFactor(TwoFactor::Qr(args))) => qr::run(&connection, &args),
+        Some(Command::TwoFactor(command)) => twofactor::run(&connection, command),
         Some(Command::Completion(args)) => completion::run(&args),
     }
 }

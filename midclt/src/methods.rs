@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::cli::{Connection, MethodsArgs};
 use crate::failure::{Failure, Request};
+use crate::layout::wrap;
 use crate::output;
 use crate::terminal::Screen;
 
@@ -75,22 +76,6 @@ fn summary(about: &Value) -> &str {
     let line = text.lines().next().unwrap_or_default();
     line.find(". ")
         .map_or(line, |end| line.get(..=end).unwrap_or(line))
-}
-
-/// Words in lines of at most `room` characters; a longer word gets a line of its own.
-fn wrap(text: &str, room: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.is_empty() => line.push_str(word),
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= room => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
 }
 
 #[cfg(test)]

@@ -15,6 +15,12 @@ pub(crate) fn text(text: &str) -> Result<(), Failure> {
     write(&[text])
 }
 
+/// Text for people that has words of others in it, such as the names of devices: safe for the
+/// terminal it appears on.
+pub(crate) fn page(text: &str) -> Result<(), Failure> {
+    write(&[&harmless(text)])
+}
+
 fn write(parts: &[&str]) -> Result<(), Failure> {
     let mut out = stdout().lock();
     let written = parts
@@ -31,6 +37,17 @@ fn write(parts: &[&str]) -> Result<(), Failure> {
 pub(crate) fn note(text: &str) {
     // Where stderr is gone there is nobody to tell.
     let _ = writeln!(stderr().lock(), "{}", harmless(text));
+}
+
+/// A question on stderr: the answer is typed behind it.
+pub(crate) fn question(text: &str) {
+    let mut err = stderr().lock();
+    let _ = write!(err, "{}", harmless(text)).and_then(|()| err.flush());
+}
+
+/// A drawing on stderr, with the sequences that colour it.
+pub(crate) fn drawing(text: &str) {
+    let _ = write!(stderr().lock(), "{text}");
 }
 
 /// Shows control characters instead of sending them: a server's text must not drive a terminal.

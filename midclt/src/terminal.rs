@@ -1,7 +1,8 @@
-//! What the terminal on stdout can show.
+//! What a terminal can show, and whether somebody sits at it.
 
 use std::env;
-use std::io::{IsTerminal, stdout};
+use std::io::{IsTerminal, stderr, stdout};
+use std::os::fd::AsFd;
 
 use terminal_size::{Height, Width, terminal_size_of};
 
@@ -30,11 +31,20 @@ const SMALLEST: Size = Size {
 impl Screen {
     /// Looks at stdout.
     pub(crate) fn of_stdout() -> Self {
-        if !stdout().is_terminal() {
+        Self::of(stdout())
+    }
+
+    /// Looks at stderr.
+    pub(crate) fn of_stderr() -> Self {
+        Self::of(stderr())
+    }
+
+    fn of(stream: impl IsTerminal + AsFd) -> Self {
+        if !stream.is_terminal() {
             return Self::Elsewhere;
         }
         let size =
-            terminal_size_of(stdout()).map_or(SMALLEST, |(Width(columns), Height(rows))| Size {
+            terminal_size_of(stream).map_or(SMALLEST, |(Width(columns), Height(rows))| Size {
                 columns: columns.into(),
                 rows: rows.into(),
             });

@@ -53,7 +53,9 @@ fn the_transcript() {
             (&false.into(), &secret.into()),
             "{unlock}"
         );
-        assert_eq!(said.stderr.lines().count(), 1, "{said:?}");
+        // What was understood, and what it means.
+        assert_eq!(said.stderr.lines().count(), 4, "{said:?}");
+        assert!(said.stderr.contains("is off for EVERYBODY"), "{said:?}");
     }
 
     row(&sh(

@@ -10,14 +10,24 @@ use serde_json::Value;
 
 use crate::golden::{Mode, settle};
 
-/// Writes or compares both pages.
+/// Writes or compares the pages.
 pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
     let directory = root.join("docs/man");
+    let mut command = midclt::command();
+    // Gives each subcommand its whole name.
+    command.build();
+    let twofactor = command.find_subcommand("2fa").cloned();
     let client = Page {
-        command: midclt::command(),
+        command,
         section: "1",
         methods: None,
-        see_also: &["middlewared(8)"],
+        see_also: &["midclt-2fa(1)", "middlewared(8)"],
+    };
+    let twofactor = Page {
+        command: twofactor.context("midclt has no command 2fa")?,
+        section: "1",
+        methods: None,
+        see_also: &["midclt(1)", "middlewared(8)"],
     };
     let contract = api::contract();
     let daemon = Page {
@@ -27,6 +37,12 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         see_also: &["midclt(1)", "systemd(1)"],
     };
     settle(mode, &directory.join("midclt.1"), &client.render()?, "man")?;
+    settle(
+        mode,
+        &directory.join("midclt-2fa.1"),
+        &twofactor.render()?,
+        "man",
+    )?;
     settle(
         mode,
         &directory.join("middlewared.8"),
@@ -51,10 +67,19 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn render(mut self) -> Result<String> {
-        // Gives each subcommand its whole name.
         self.command.build();
         let commands: Vec<Command> = subcommands(&self.command).collect();
-        let man = Man::new(self.command.clone()).section(self.section);
+        let version = env!("CARGO_PKG_VERSION");
+        // "midclt 2fa" is a part of midclt.
+        let name = self
+            .command
+            .get_bin_name()
+            .unwrap_or(self.command.get_name());
+        let program = name.split(' ').next().unwrap_or(name);
+        let source = format!("{program} {version}");
+        let man = Man::new(self.command.clone())
+            .section(self.section)
+            .source(source);
         let mut page = Vec::new();
         man.render_title(&mut page)?;
         man.render_name_section(&mut page)?;
@@ -79,15 +104,24 @@ impl Page<'_> {
     }
 }
 
+/// Commands whose own commands have a page of their own.
+const APART: [&str; 1] = ["midclt 2fa"];
+
 /// All visible commands below this one, each before its own.
 fn subcommands(command: &Command) -> Box<dyn Iterator<Item = Command> + '_> {
     let visible = command
         .get_subcommands()
         .filter(|below| !below.is_hide_set() && below.get_name() != "help");
-    Box::new(visible.flat_map(|below| std::iter::once(below.clone()).chain(subcommands(below))))
+    Box::new(visible.flat_map(|below| {
+        let is_apart = below
+            .get_bin_name()
+            .is_some_and(|name| APART.contains(&name));
+        let own = (!is_apart).then(|| subcommands(below));
+        std::iter::once(below.clone()).chain(own.into_iter().flatten())
+    }))
 }
 
-/// A subsection: how to call it, what it does, its options.
+/// A subsection: how to call it, what it does, its options, and its help's end.
 fn subcommand(command: &Command) -> Result<String> {
     // The page's own options are not repeated under each command.
     let own = command.clone().mut_args(|argument| {
@@ -95,6 +129,11 @@ fn subcommand(command: &Command) -> Result<String> {
         argument.hide(repeated)
     });
     let name = own.get_bin_name().unwrap_or(own.get_name()).to_owned();
+    let end = if APART.contains(&name.as_str()) {
+        format!("See {}(1).\n", name.replace(' ', "\\-"))
+    } else {
+        end_of_help(command)?
+    };
     let man = Man::new(own);
     let mut body = Vec::new();
     man.render_synopsis_section(&mut body)?;
@@ -102,18 +141,24 @@ fn subcommand(command: &Command) -> Result<String> {
     man.render_description_section(&mut body)?;
     man.render_options_section(&mut body)?;
     let text = lines(&body, is_text)?;
-    Ok(format!(".SS \"{name}\"\n{text}"))
+    Ok(format!(".SS \"{name}\"\n{text}{end}"))
 }
 
-/// What the help says at its end.
+/// What the help of the page's command says at its end.
 fn notes(command: &Command) -> Result<String> {
+    let end = end_of_help(command)?;
+    Ok(end.replacen(".PP", ".SH NOTES", 1))
+}
+
+/// The end of a command's help, as it is: tables and examples.
+fn end_of_help(command: &Command) -> Result<String> {
     if command.get_after_long_help().is_none() && command.get_after_help().is_none() {
         return Ok(String::new());
     }
     let mut body = Vec::new();
     Man::new(command.clone()).render_extra_section(&mut body)?;
     let text = lines(&body, is_text)?;
-    Ok(format!(".SH NOTES\n.nf\n{text}.fi\n"))
+    Ok(format!(".PP\n.nf\n{text}.fi\n"))
 }
 
 /// The lines of a rendered part that are wanted, without the preamble that each part

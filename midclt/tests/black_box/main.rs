@@ -4,3 +4,4 @@
 mod behaviour;
 mod daemon;
 mod shells;
+mod twofactor;

@@ -42,7 +42,8 @@ impl Picture {
         }
     }
 
-    fn side(&self) -> usize {
+    /// Modules on each side, with the quiet zone.
+    pub(super) fn side(&self) -> usize {
         self.width + 2 * self.quiet
     }
 
@@ -69,7 +70,7 @@ impl Picture {
     }
 
     /// Whether a module is light; outside the code everything is.
-    fn is_light(&self, row: usize, column: usize) -> bool {
+    pub(super) fn is_light(&self, row: usize, column: usize) -> bool {
         let inside = |at: usize| at.checked_sub(self.quiet).filter(|&at| at < self.width);
         let (Some(row), Some(column)) = (inside(row), inside(column)) else {
             return true;

@@ -3,35 +3,116 @@
 
 mod draw;
 mod encode;
+mod png;
 
-use client::{Client, Deadline};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
 
 use self::draw::{Ink, Picture};
 use self::encode::encode;
-use crate::cli::{Connection, QrArgs};
-use crate::failure::{Failure, Request};
+use self::png::PngFile;
+use super::JsonArg;
+use super::daemon::{Daemon, Form, read};
+use crate::cli::Connection;
+use crate::failure::Failure;
+use crate::output;
 use crate::terminal::{Screen, Size, is_utf8};
-use crate::{output, result};
 
-/// Beneath the picture: the secret, and the shell's next prompt. With more, the top would scroll away.
+/// Beneath the picture: the secret, and the next prompt. With more, the top would scroll away.
 const LINES_BENEATH: usize = 2;
 
-/// Draws the QR code of root's first device.
-pub(crate) fn run(connection: &Connection, args: &QrArgs) -> Result<(), Failure> {
-    let limit = connection.call_limit(None);
-    let request = Request {
-        command: "2fa qr",
-        socket: &connection.socket,
-        seconds: limit.as_secs(),
-        quiet: connection.quiet,
+/// Show the QR code and the secret for an authenticator app
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The code and the line below it are the secret: whoever sees them can make
+codes.
+
+Examples:
+  midclt 2fa qr
+  midclt 2fa qr alice
+  midclt 2fa qr alice --png /root/alice.png")]
+pub(crate) struct QrArgs {
+    /// Whose first device [default: root]
+    #[arg(value_name = "USER")]
+    user: Option<String>,
+    #[command(flatten)]
+    picture: PictureArgs,
+    #[command(flatten)]
+    png: PngArg,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// How a QR code is to be shown.
+#[derive(Debug, Args)]
+pub(super) struct PictureArgs {
+    /// Draw with # instead of blocks; needs a larger terminal
+    #[arg(long)]
+    ascii: bool,
+}
+
+/// Where to put a QR code instead.
+#[derive(Debug, Args)]
+pub(super) struct PngArg {
+    /// Write the QR code to this new file, mode 0600
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["ascii", "json"])]
+    png: Option<PathBuf>,
+}
+
+/// Shows the QR code of an account's first device.
+pub(super) fn run(connection: &Connection, args: &QrArgs) -> Result<(), Failure> {
+    let daemon = Daemon::new(connection, "2fa qr");
+    let file = args.png.file()?;
+    let answer = match &args.user {
+        Some(user) => daemon.call("user.provisioning_uri", &[json!(user)])?,
+        None => daemon.call("auth.twofactor.provisioning_uri", &[])?,
     };
-    let uri = Client::connect(&connection.socket, Deadline::after(limit))
-        .and_then(|mut client| client.call("auth.twofactor.provisioning_uri", &[0; 0]))
-        .map_err(|error| request.failed(&error))?;
-    let ascii = args.ascii || !is_utf8();
-    let page = page(&result::to_line(&uri), ascii, Screen::of_stdout());
-    page.note.iter().for_each(|note| output::note(note));
-    output::text(&page.text)
+    if args.json.form() == Form::Json {
+        return Form::Json.print(&answer, |uri: String| uri);
+    }
+    let uri: String = read(&answer)?;
+    match file {
+        Some(file) => file.write(&uri, &daemon),
+        None => args.picture.show(&uri, Place::Result),
+    }
+}
+
+/// Where a QR code is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// On stdout: it is what was asked for.
+    Result,
+    /// On stderr, as the rest of a conversation.
+    Conversation,
+}
+
+impl PngArg {
+    /// The file for the picture, made before there is anything to lose.
+    pub(super) fn file(&self) -> Result<Option<PngFile>, Failure> {
+        self.png.as_deref().map(PngFile::create).transpose()
+    }
+}
+
+impl PictureArgs {
+    /// Draws the code, with the secret below it.
+    pub(super) fn show(&self, uri: &str, place: Place) -> Result<(), Failure> {
+        let ascii = self.ascii || !is_utf8();
+        let screen = match place {
+            Place::Result => Screen::of_stdout(),
+            Place::Conversation => Screen::of_stderr(),
+        };
+        let page = page(uri, ascii, screen);
+        page.note.iter().for_each(|note| output::note(note));
+        match place {
+            Place::Result => output::text(&page.text),
+            Place::Conversation => {
+                output::drawing(&page.text);
+                Ok(())
+            }
+        }
+    }
 }
 
 struct Page {

@@ -1,0 +1,238 @@
+//! `midclt 2fa enable`: first a phone that works and a way back, then on.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::daemon::Daemon;
+use super::enrol::{Judged, ask, enrol, verify};
+use super::qr::PictureArgs;
+use super::status::Status;
+use super::wire::Device;
+use super::{JsonArg, ROOT, YesArg, device, recovery, talk};
+use crate::cli::Connection;
+use crate::failure::Failure;
+use crate::layout::{count, wrap};
+use crate::output;
+
+/// Steps on each side of now that a new installation accepts.
+const WINDOW: u8 = 1;
+
+const NOT_ON: &str = "midclt: two-factor authentication was not turned on";
+
+/// Turn two-factor authentication on, with a phone that is known to work
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Where USER has an active device, a code of it is asked for, and no new QR
+code is shown. Else: a QR code, a code of the app, recovery codes, and
+perhaps a second device. Only then it is turned on, for every account.
+Codes of the neighbouring time steps are accepted then, for clocks that
+differ a little (window 1).
+
+Without a terminal it needs an active device, --yes and --code.
+
+Examples:
+  midclt 2fa enable
+  midclt 2fa enable --user alice
+  midclt 2fa enable --yes --code 123456")]
+pub(crate) struct EnableArgs {
+    /// Whose device is set up first
+    #[arg(long, value_name = "USER", default_value = ROOT)]
+    user: String,
+    /// A code of an active device, so that none is asked for
+    #[arg(long, value_name = "CODE")]
+    code: Option<String>,
+    /// Also where the clock of this machine is not synchronised
+    #[arg(long)]
+    force: bool,
+    #[command(flatten)]
+    picture: PictureArgs,
+    #[command(flatten)]
+    yes: YesArg,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// Prepares everything and turns it on.
+pub(super) fn run(connection: &Connection, args: &EnableArgs) -> Result<(), Failure> {
+    let daemon = Daemon::new(connection, "2fa enable");
+    let mut kept = Vec::new();
+    let prepared = prepare(&daemon, args, &mut kept);
+    let status = prepared.map_err(|failure| not_on(failure, kept))?;
+    if status.enabled {
+        let answer = daemon.call("auth.twofactor.config", &[])?;
+        let text = |_: Value| "It is on already.\nHow it stands: midclt 2fa status\n".to_owned();
+        return args.json.form().print(&answer, text);
+    }
+    let window = status.window.max(WINDOW);
+    let request = json!({"enabled": true, "window": window});
+    let answer = daemon.call("auth.twofactor.update", &[request])?;
+    args.json.form().print(&answer, |_: Value| ON.to_owned())
+}
+
+const ON: &str = "\
+Two-factor authentication is on.
+Log in with a code from another place now, before you close this session.
+How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable
+";
+
+fn not_on(failure: Failure, kept: Vec<String>) -> Failure {
+    if failure.exit == 1 {
+        failure.with(std::iter::once(NOT_ON.to_owned()).chain(kept))
+    } else {
+        failure
+    }
+}
+
+/// All that can fail or be broken off, before anything is turned on. What was done by then, and
+/// stays, is in `kept`.
+fn prepare(
+    daemon: &Daemon<'_>,
+    args: &EnableArgs,
+    kept: &mut Vec<String>,
+) -> Result<Status, Failure> {
+    let consent = args.yes.consent()?;
+    if args.code.is_none() && !talk::can_ask() {
+        return Err(Failure::usage(
+            "there is no terminal to ask for a code on: --code is missing",
+        ));
+    }
+    let status: Status = daemon.ask("auth.twofactor.status", &[])?;
+    if status.enabled {
+        return Ok(status);
+    }
+    if !status.clock.synchronised && !args.force {
+        return Err(unsynchronised());
+    }
+    let devices = device::query(daemon, Some(&args.user))?;
+    let active: Vec<_> = devices.into_iter().filter(Device::is_active).collect();
+    if active.is_empty() && (args.code.is_some() || !talk::can_ask()) {
+        return Err(no_device(&args.user));
+    }
+    consent.to(&caution(&status), "Go on?")?;
+    if active.is_empty() {
+        first_device(daemon, args, kept)?;
+    } else {
+        prove(daemon, args, &active)?;
+    }
+    if talk::can_ask() {
+        recovery_codes(daemon, args, kept)?;
+    }
+    if active.len() < 2 && talk::can_ask() && !args.yes.yes {
+        second_device(daemon, args, kept)?;
+    }
+    Ok(status)
+}
+
+fn unsynchronised() -> Failure {
+    let lines = [
+        "midclt: the clock of this machine is not synchronised, and codes are judged by it",
+        "midclt: look at it with timedatectl, or turn it on all the same with --force",
+    ];
+    Failure {
+        lines: lines.map(str::to_owned).into(),
+        exit: 1,
+    }
+}
+
+fn no_device(user: &str) -> Failure {
+    Failure::told(format!("midclt: {user} has no active device")).with([
+        format!("midclt: set one up on a terminal: midclt 2fa enable --user {user}"),
+        format!("midclt: or in a script: midclt 2fa device add {user} --json"),
+    ])
+}
+
+/// What will happen, to whom, and the way back.
+fn caution(status: &Status) -> String {
+    let mut lines = vec![
+        "Two-factor authentication will be on for every account of this machine: a".to_owned(),
+        "service that asks wants a code after the password or the key.".to_owned(),
+    ];
+    if status.unenrolled_count > 0 {
+        let accounts = count(status.unenrolled_count, "account");
+        let verb = if status.unenrolled_count == 1 {
+            "has"
+        } else {
+            "have"
+        };
+        let text = format!(
+            "{accounts} with a login shell {verb} no active device, and no way in there unless \
+             the policy or a grace allows it: {}",
+            status.unenrolled_names()
+        );
+        lines.extend(wrap(&text, 78));
+        lines.push(
+            "  midclt 2fa invite NAME     or, for some days: midclt 2fa grace NAME".to_owned(),
+        );
+    }
+    lines.push(
+        "Keep this session open until a login with a code has worked from elsewhere.".to_owned(),
+    );
+    lines.push("The way back, as root on a console: midclt 2fa disable".to_owned());
+    lines.join("\n")
+}
+
+/// A code of a phone that has the secret already.
+fn prove(daemon: &Daemon<'_>, args: &EnableArgs, active: &[Device]) -> Result<(), Failure> {
+    let user = args.user.as_str();
+    if let Some(code) = &args.code {
+        return match verify(daemon, user, code)? {
+            Judged::Right(()) => Ok(()),
+            Judged::Wrong(why) => Err(Failure::told(format!("midclt: {why}"))),
+        };
+    }
+    let names: Vec<_> = active.iter().map(|device| device.name.as_str()).collect();
+    output::note(&format!(
+        "{user} has an active device: {}. No new QR code is needed.",
+        names.join(", ")
+    ));
+    ask("Type the code that it shows now: ", |code| {
+        verify(daemon, user, code)
+    })
+}
+
+fn first_device(
+    daemon: &Daemon<'_>,
+    args: &EnableArgs,
+    kept: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let request = json!({"username": args.user});
+    enrol(daemon, &request, &args.picture, kept)?;
+    output::note("The code is right: this device is active.");
+    Ok(())
+}
+
+fn recovery_codes(
+    daemon: &Daemon<'_>,
+    args: &EnableArgs,
+    kept: &mut Vec<String>,
+) -> Result<(), Failure> {
+    let user = args.user.as_str();
+    if recovery::remaining(daemon, user)?.remaining > 0 {
+        return Ok(());
+    }
+    let codes = recovery::generate(daemon, user)?;
+    output::note(&codes.sheet(user));
+    let before = kept.len();
+    kept.extend(codes.later());
+    if recovery::settle(daemon, &codes, args.yes.yes)? {
+        kept.truncate(before);
+        kept.push(format!("midclt: kept: the recovery codes of {user}"));
+    } else {
+        output::note(&codes.later().join("\n"));
+    }
+    Ok(())
+}
+
+fn second_device(
+    daemon: &Daemon<'_>,
+    args: &EnableArgs,
+    kept: &mut Vec<String>,
+) -> Result<(), Failure> {
+    output::note("With a second device, a lost phone locks nobody out.");
+    if talk::yes_or_no("Set up a second device now?")? {
+        let request = json!({"username": args.user});
+        enrol(daemon, &request, &args.picture, kept)?;
+        output::note("The code is right: the second device is active.");
+    }
+    Ok(())
+}

@@ -1,0 +1,179 @@
+//! One device, from its QR code to its first right code.
+
+use client::{CallError, Error};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::daemon::{Daemon, read};
+use super::qr::{PictureArgs, Place};
+use super::wire::NewDevice;
+use super::{talk, time};
+use crate::failure::Failure;
+use crate::output;
+
+/// How often a wrong code is asked again.
+const TRIES: usize = 3;
+
+/// What the daemon thinks of a code.
+pub(super) enum Judged<T> {
+    Right(T),
+    /// Why not, for people.
+    Wrong(String),
+}
+
+/// Creates a pending device; the answer has its secret.
+pub(super) fn create(daemon: &Daemon<'_>, request: &Value) -> Result<Box<RawValue>, Failure> {
+    daemon.call(
+        "auth.twofactor.device.create",
+        std::slice::from_ref(request),
+    )
+}
+
+/// Shows a new device to a phone and asks for codes until one is right. The answer is the device.
+pub(super) fn by_phone(
+    daemon: &Daemon<'_>,
+    device: &NewDevice,
+    picture: &PictureArgs,
+) -> Result<Box<RawValue>, Failure> {
+    picture.show(&device.provisioning_uri, Place::Conversation)?;
+    ask("Scan it, then type the code that the app shows: ", |code| {
+        confirm(daemon, device.id, code)
+    })
+}
+
+/// Creates a device and enrols it. `kept` tells at each moment what there would be to say if it
+/// ended here.
+pub(super) fn enrol(
+    daemon: &Daemon<'_>,
+    request: &Value,
+    picture: &PictureArgs,
+    kept: &mut Vec<String>,
+) -> Result<Box<RawValue>, Failure> {
+    let device: NewDevice = read(&create(daemon, request)?)?;
+    let before = kept.len();
+    kept.extend(pending(&device));
+    let confirmed = by_phone(daemon, &device, picture)?;
+    kept.truncate(before);
+    kept.push(format!(
+        "midclt: kept: device {} ({}) of {} is active",
+        device.id, device.name, device.username
+    ));
+    Ok(confirmed)
+}
+
+/// What to know about a device that waits for its first code.
+pub(super) fn pending(device: &NewDevice) -> [String; 2] {
+    let until = match device.expires {
+        Some(at) => format!(" until {}", time::minute(at)),
+        None => String::new(),
+    };
+    let (id, name, user) = (device.id, &device.name, &device.username);
+    [
+        format!("midclt: device {id} ({name}) of {user} stays pending{until}"),
+        format!("midclt: to finish it: midclt 2fa device confirm {id}"),
+    ]
+}
+
+/// Asks for codes until one is right; three wrong ones are the end.
+pub(super) fn ask<T>(
+    question: &str,
+    judge: impl Fn(&str) -> Result<Judged<T>, Failure>,
+) -> Result<T, Failure> {
+    for _ in 0..TRIES {
+        match judge(&talk::text(question)?)? {
+            Judged::Right(value) => return Ok(value),
+            Judged::Wrong(why) => output::note(&advice(&why)),
+        }
+    }
+    Err(Failure::told(format!("midclt: {TRIES} wrong codes")))
+}
+
+/// Gives a pending device its first code.
+pub(super) fn confirm(
+    daemon: &Daemon<'_>,
+    id: i64,
+    code: &str,
+) -> Result<Judged<Box<RawValue>>, Failure> {
+    let request = json!({"id": id, "token": code});
+    match daemon.try_call("auth.twofactor.device.confirm", &[request]) {
+        Ok(answer) => Ok(Judged::Right(answer)),
+        Err(error) => match wrong_code(&error) {
+            Some(why) => Ok(Judged::Wrong(why)),
+            None => Err(daemon.failure(&error)),
+        },
+    }
+}
+
+/// Whether any active device of an account shows this code now.
+pub(super) fn verify(daemon: &Daemon<'_>, user: &str, code: &str) -> Result<Judged<()>, Failure> {
+    let params = [json!(user), json!(code)];
+    if daemon.ask("user.verify_twofactor_token", &params)? {
+        return Ok(Judged::Right(()));
+    }
+    Ok(Judged::Wrong(
+        "This code is wrong, or was used before.".to_owned(),
+    ))
+}
+
+/// The daemon's words about the code alone; everything else that fails is no wrong code.
+fn wrong_code(error: &Error) -> Option<String> {
+    let Error::Call(error) = error else {
+        return None;
+    };
+    if error.code != CallError::INVALID_PARAMS {
+        return None;
+    }
+    let of_code = |name: &str| name.rsplit('.').next() == Some("token");
+    let violations = error.violations();
+    let [only] = violations.as_slice() else {
+        return None;
+    };
+    only.attribute
+        .is_some_and(of_code)
+        .then(|| only.message.to_owned())
+}
+
+fn advice(why: &str) -> String {
+    format!(
+        "{why}\nTake the one that the app shows now. Refused again? Compare the phone's clock:\n\
+         here it is {} UTC.",
+        time::second(time::now())
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_errors_are_a_wrong_code() {
+        let check = |json: &str, expected: Option<&str>| {
+            let error = Error::Call(Box::new(serde_json::from_str(json).unwrap()));
+            assert_eq!(wrong_code(&error).as_deref(), expected, "{json}");
+        };
+        let violations = |code: i64, extra: &str| {
+            format!(r#"{{"code":{code},"data":{{"error":22,"reason":"r","extra":{extra}}}}}"#)
+        };
+        let wrong = r#"[["device_confirm.token","This code is wrong.",22]]"#;
+        check(&violations(-32602, wrong), Some("This code is wrong."));
+        check(
+            &violations(-32602, r#"[["token","Used.",22]]"#),
+            Some("Used."),
+        );
+        check(&violations(-32001, wrong), None);
+        check(
+            &violations(-32602, r#"[["device_confirm.id","No.",22]]"#),
+            None,
+        );
+        check(
+            &violations(-32602, r#"[["x.token","Bad.",22],["x.id","No.",22]]"#),
+            None,
+        );
+        check(&violations(-32602, "[]"), None);
+        check(
+            r#"{"code":-32001,"data":{"error":16,"reason":"[EBUSY] wait"}}"#,
+            None,
+        );
+        assert_eq!(wrong_code(&Error::Timeout), None);
+    }
+}

@@ -1,0 +1,217 @@
+//! `midclt 2fa policy`: what holds for accounts without a device, and the throttle's numbers.
+
+use std::collections::BTreeMap;
+
+use clap::Args;
+use serde_json::{Map, Value};
+
+use super::daemon::Daemon;
+use super::{JsonArg, YesArg};
+use crate::cli::Connection;
+use crate::failure::Failure;
+use crate::layout::table;
+
+/// What the settings mean; the daemon may have more.
+const MEANINGS: [(&str, &str); 10] = [
+    ("unenrolled", "accounts without a device: DENY or ALLOW"),
+    ("grace_days", "days to get a first device, where not said"),
+    (
+        "self_enrol",
+        "in their grace, accounts set up a device alone",
+    ),
+    ("bypass_minutes_max", "the longest bypass"),
+    ("bypass_uses_max", "the most logins of a bypass"),
+    (
+        "throttle.free_failures",
+        "wrong codes in a row without a wait",
+    ),
+    (
+        "throttle.first_wait",
+        "seconds; each further one doubles it",
+    ),
+    ("throttle.longest_wait", "seconds"),
+    (
+        "throttle.source_failures",
+        "wrong codes of one address, at all accounts",
+    ),
+    (
+        "throttle.account_failures",
+        "then new addresses are closed to the account",
+    ),
+];
+
+/// What lets people in who would not get in else, and what it means.
+const LOOSENING: [(&str, &str, &str); 2] = [
+    (
+        "unenrolled",
+        "ALLOW",
+        "unenrolled=ALLOW: an account without a device gets in with its password or key\nalone, for ever. Milder, for one account and some days: midclt 2fa grace USER",
+    ),
+    (
+        "self_enrol",
+        "true",
+        "self_enrol=true: in the days of its grace, whoever knows an account's password\ncan set up a phone for it. Safer: midclt 2fa invite USER",
+    ),
+];
+
+/// Show or change the rules for accounts without a device, and the throttle
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  midclt 2fa policy
+  midclt 2fa policy grace_days=30
+  midclt 2fa policy throttle.free_failures=3 throttle.first_wait=60")]
+pub(crate) struct PolicyArgs {
+    /// What to change; without any, the policy is shown
+    #[arg(value_name = "KEY=VALUE", value_parser = pair)]
+    changes: Vec<(String, Value)>,
+    #[command(flatten)]
+    yes: YesArg,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// Shows or changes the policy.
+pub(super) fn run(connection: &Connection, args: &PolicyArgs) -> Result<(), Failure> {
+    let daemon = Daemon::new(connection, "2fa policy");
+    let answer = if args.changes.is_empty() {
+        daemon.call("auth.twofactor.policy.config", &[])?
+    } else {
+        for what in loosened(&args.changes) {
+            args.yes.consent()?.to(what, "Change it?")?;
+        }
+        let request = nested(&args.changes)?;
+        daemon.call("auth.twofactor.policy.update", &[Value::Object(request)])?
+    };
+    args.json
+        .form()
+        .print(&answer, |policy: Map<String, Value>| shown(&policy))
+}
+
+/// `grace_days=30`, `unenrolled=DENY`: a value is JSON, or else text.
+fn pair(text: &str) -> Result<(String, Value), String> {
+    let (key, value) = text
+        .split_once('=')
+        .filter(|(key, _)| !key.is_empty())
+        .ok_or("a change is written KEY=VALUE")?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    Ok((key.to_owned(), value))
+}
+
+fn loosened(changes: &[(String, Value)]) -> impl Iterator<Item = &'static str> {
+    let is_in = |key: &str, value: &str| {
+        let same = |set: &Value| set.as_str().map_or(set.to_string(), str::to_owned) == value;
+        changes.iter().any(|(name, set)| name == key && same(set))
+    };
+    let chosen = LOOSENING.map(|(key, value, what)| is_in(key, value).then_some(what));
+    chosen.into_iter().flatten()
+}
+
+/// `throttle.first_wait` belongs into an object of its own.
+fn nested(changes: &[(String, Value)]) -> Result<Map<String, Value>, Failure> {
+    let mut object = Map::new();
+    for (name, value) in changes {
+        let twice = || Failure::usage(&format!("{name} is said twice"));
+        let (place, key) = match name.split_once('.') {
+            None => (Some(&mut object), name.as_str()),
+            Some((outer, key)) => {
+                let inner = object
+                    .entry(outer)
+                    .or_insert_with(|| Value::Object(Map::new()));
+                (inner.as_object_mut(), key)
+            }
+        };
+        let before = place
+            .ok_or_else(twice)?
+            .insert(key.to_owned(), value.clone());
+        if before.is_some() {
+            return Err(twice());
+        }
+    }
+    Ok(object)
+}
+
+fn shown(policy: &Map<String, Value>) -> String {
+    let meanings: BTreeMap<_, _> = MEANINGS.into_iter().collect();
+    let row = |name: String, value: &Value| {
+        let meaning = meanings.get(name.as_str()).copied().unwrap_or_default();
+        let value = value.as_str().map_or(value.to_string(), str::to_owned);
+        [format!("{name}={value}"), meaning.to_owned()]
+    };
+    let mut rows = Vec::new();
+    for (key, value) in policy {
+        match value {
+            Value::Object(inner) => {
+                let inner = inner.iter();
+                rows.extend(inner.map(|(name, value)| row(format!("{key}.{name}"), value)));
+            }
+            _ => rows.push(row(key.clone(), value)),
+        }
+    }
+    table(&rows).join("\n") + "\n"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn changes(words: &str) -> Vec<(String, Value)> {
+        words.split(' ').map(|word| pair(word).unwrap()).collect()
+    }
+
+    #[test]
+    fn changes_become_one_object() {
+        let check = |words: &str, expected: Option<&str>| {
+            let found = nested(&changes(words)).map(|object| Value::Object(object).to_string());
+            assert_eq!(found.ok().as_deref(), expected, "{words}");
+        };
+        check("grace_days=30", Some(r#"{"grace_days":30}"#));
+        check("unenrolled=DENY", Some(r#"{"unenrolled":"DENY"}"#));
+        check(
+            "throttle.free_failures=3 self_enrol=false throttle.first_wait=60",
+            Some(r#"{"throttle":{"free_failures":3,"first_wait":60},"self_enrol":false}"#),
+        );
+        check("a=b=c", Some(r#"{"a":"b=c"}"#));
+        check("a=1 a=2", None);
+        check("throttle=1 throttle.first_wait=2", None);
+    }
+
+    #[test]
+    fn words_that_are_no_change() {
+        for word in ["", "grace_days", "=3"] {
+            assert_eq!(pair(word).unwrap_err(), "a change is written KEY=VALUE");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_before() {
+        let check = |words: &str, expected: usize| {
+            assert_eq!(loosened(&changes(words)).count(), expected, "{words}");
+        };
+        check("unenrolled=ALLOW", 1);
+        check("unenrolled=\"ALLOW\" self_enrol=true", 2);
+        check("unenrolled=DENY self_enrol=false grace_days=9", 0);
+    }
+
+    #[test]
+    fn it_fits_a_console() {
+        let policy = json!({
+            "unenrolled": "DENY", "grace_days": 14, "self_enrol": false,
+            "bypass_minutes_max": 1440, "bypass_uses_max": 10,
+            "throttle": {"free_failures": 5, "first_wait": 30, "longest_wait": 3600,
+                         "source_failures": 20, "account_failures": 100},
+            "new": null,
+        });
+        let text = shown(policy.as_object().unwrap());
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+        let lines: Vec<_> = text.lines().collect();
+        assert_eq!(lines.len(), 11, "{text}");
+        assert_eq!(
+            lines[0],
+            "unenrolled=DENY                accounts without a device: DENY or ALLOW"
+        );
+        assert!(lines[6].starts_with("throttle.first_wait=30 "), "{text}");
+        assert_eq!(lines[10], "new=null");
+    }
+}

@@ -1,0 +1,117 @@
+//! `midclt 2fa status`: how it stands, the worst first, with what to do about it.
+
+mod concerns;
+mod page;
+
+use clap::Args;
+use serde::Deserialize;
+
+use super::JsonArg;
+use super::daemon::Daemon;
+use super::wire::{Bypass, Exemption, Grace};
+use crate::cli::Connection;
+use crate::failure::Failure;
+use crate::terminal::Screen;
+
+/// Show how it stands, and what to do
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The worst comes first, each with the command that helps. It fits the
+terminal; --json has everything.
+
+Examples:
+  midclt 2fa status
+  midclt 2fa status --json")]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// Shows the status.
+pub(super) fn run(connection: &Connection, args: &StatusArgs) -> Result<(), Failure> {
+    let daemon = Daemon::new(connection, "2fa status");
+    let answer = daemon.call("auth.twofactor.status", &[])?;
+    let rows = match Screen::of_stdout() {
+        Screen::Terminal { size, .. } => size.rows,
+        Screen::Elsewhere => usize::MAX,
+    };
+    let text = |status: Status| page::page(&status, rows);
+    args.json.form().print(&answer, text)
+}
+
+/// How the machine stands, as `auth.twofactor.status` tells it.
+#[derive(Debug, Deserialize)]
+pub(super) struct Status {
+    pub(super) enabled: bool,
+    ssh: bool,
+    pub(super) window: u8,
+    accounts: Accounts,
+    locks: Vec<Lock>,
+    bypasses: Vec<Bypass>,
+    exemptions: Vec<Exemption>,
+    grace: Vec<Grace>,
+    /// The first of the accounts with a login shell and without an active device.
+    unenrolled: Vec<String>,
+    pub(super) unenrolled_count: u64,
+    devices: Vec<DeviceUse>,
+    /// Accounts with few recovery codes.
+    recovery: Vec<CodesLeft>,
+    pub(super) clock: Clock,
+    warnings: Vec<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Accounts {
+    known: u64,
+    with_active_device: u64,
+    pending_only: u64,
+    without_codes: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Lock {
+    username: String,
+    source: String,
+    retry_after: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct DeviceUse {
+    username: String,
+    name: String,
+    state: String,
+    last_used: Option<i64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct CodesLeft {
+    username: String,
+    remaining: u32,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Clock {
+    pub(super) synchronised: bool,
+}
+
+impl Status {
+    /// `bob, carol and 3 more`.
+    pub(super) fn unenrolled_names(&self) -> String {
+        names(&self.unenrolled, self.unenrolled_count)
+    }
+}
+
+/// The first few names of `total`.
+fn names(first: &[String], total: u64) -> String {
+    const SHOWN: usize = 6;
+    let shown: Vec<_> = first.iter().take(SHOWN).map(String::as_str).collect();
+    let more = total.saturating_sub(shown.len() as u64);
+    match (shown.as_slice(), more) {
+        ([], _) => String::new(),
+        (shown, 0) => shown.join(", "),
+        (shown, more) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,175 @@
+//! Golden pages.
+
+use serde_json::{Value, json};
+
+use super::page::page;
+use super::*;
+
+fn status(changes: Value) -> Status {
+    let mut status = json!({
+        "enabled": true, "ssh": true, "window": 1,
+        "accounts": {"known": 2, "with_active_device": 2, "pending_only": 0, "without_codes": 0},
+        "locks": [], "bypasses": [], "exemptions": [], "grace": [],
+        "unenrolled": [], "unenrolled_count": 0,
+        "devices": [
+            {"username": "root", "name": "phone", "state": "ACTIVE", "last_used": 1_795_508_731},
+            {"username": "alice", "name": "tablet", "state": "ACTIVE", "last_used": null},
+        ],
+        "recovery": [], "clock": {"synchronised": true, "max_error": 1000}, "warnings": [],
+    });
+    let Value::Object(changes) = changes else {
+        panic!("an object")
+    };
+    for (key, value) in changes {
+        status[key] = value;
+    }
+    serde_json::from_value(status).unwrap()
+}
+
+/// Everything at once.
+fn troubled(devices: usize) -> Status {
+    let device = |number| {
+        json!({"username": format!("user{number}"), "name": "phone", "state": "PENDING",
+               "last_used": null})
+    };
+    let lock = |name: &str| json!({"username": name, "source": "192.0.2.1", "retry_after": 700});
+    status(json!({
+        "locks": [lock("alice"), lock("bob"), lock("carol"), lock("dave"), lock("erin")],
+        "bypasses": [
+            {"id": 4, "username": "bob", "until": 1_795_509_000, "uses_left": 1, "reason": "phone",
+             "created": 0},
+            {"id": 5, "username": null, "until": 1_795_509_000, "uses_left": 2, "reason": "outage",
+             "created": 0},
+        ],
+        "exemptions": [{"id": 1, "username": "backup", "until": 1_798_761_600, "reason": "r",
+                        "created": 0}],
+        "grace": [{"username": "gus", "until": 1_798_761_600}],
+        "unenrolled": ["a", "b", "c", "d", "e", "f", "g", "h"],
+        "unenrolled_count": 70,
+        "recovery": [{"username": "alice", "remaining": 2}, {"username": "bob", "remaining": 0}],
+        "clock": {"synchronised": false, "max_error": null},
+        "warnings": ["The window of 4 steps is out of the advised range."],
+        "devices": (0..devices).map(device).collect::<Vec<_>>(),
+    }))
+}
+
+#[test]
+fn all_is_well() {
+    let text = page(&status(json!({})), 24);
+    assert_eq!(
+        text,
+        "\
+Two-factor authentication is ON.
+services.ssh is on; codes of 1 step before and after now are accepted.
+
+Nothing to do.
+
+2 accounts known: 2 with an active device, 0 only pending, 0 without recovery
+codes.
+
+USER   DEVICE  STATE   LAST USED (UTC)
+root   phone   active  2026-11-24 08:25
+alice  tablet  active  never
+"
+    );
+}
+
+#[test]
+fn all_is_well_and_off() {
+    let text = page(&status(json!({"enabled": false, "devices": []})), 24);
+    assert!(
+        text.starts_with(
+            "Two-factor authentication is OFF for EVERYBODY. To turn it on: midclt 2fa enable\n"
+        ),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_worst_first() {
+    assert_eq!(
+        page(&troubled(2), usize::MAX),
+        "\
+Two-factor authentication is ON.
+services.ssh is on; codes of 1 step before and after now are accepted.
+
+! EVERYBODY without a code: 2 logins until 2026-11-24 08:30 UTC (outage).
+      midclt 2fa bypass --delete 5
+! alice must wait 12 min from 192.0.2.1: too many wrong codes.
+      midclt 2fa log alice     then: midclt 2fa unlock alice
+! bob must wait 12 min from 192.0.2.1: too many wrong codes.
+      midclt 2fa log bob     then: midclt 2fa unlock bob
+! carol must wait 12 min from 192.0.2.1: too many wrong codes.
+      midclt 2fa log carol     then: midclt 2fa unlock carol
+! 2 more must wait after wrong codes.
+      midclt 2fa log --outcome locked
+! The clock is not synchronised: right codes may be refused.
+      timedatectl
+! The window of 4 steps is out of the advised range.
+! 70 accounts with a login shell have no active device: a, b, c, d, e, f and 64
+  more.
+      midclt 2fa invite NAME
+! Few recovery codes left: alice 2, bob none.
+      midclt 2fa recovery NAME
+- bob without a code: 1 login until 2026-11-24 08:30 UTC (phone).
+      midclt 2fa bypass --delete 4
+- Exempt from codes: backup until 2027-01-01 00:00 UTC.
+      midclt 2fa exempt --list
+- In grace, without a device: gus until 2027-01-01 00:00 UTC.
+      midclt 2fa grace --list
+
+2 accounts known: 2 with an active device, 0 only pending, 0 without recovery
+codes.
+
+USER   DEVICE  STATE    LAST USED (UTC)
+user0  phone   pending  never
+user1  phone   pending  never
+"
+    );
+}
+
+/// With the shell's prompt below it, on every terminal that has room for anything.
+#[test]
+fn it_fits_a_console() {
+    let quiet = |devices: usize| {
+        let device = json!({"username": "u", "name": "n", "state": "ACTIVE", "last_used": 0});
+        status(json!({"devices": vec![device; devices]}))
+    };
+    for rows in [12, 24, 25, 50] {
+        for devices in [0, 1, 2, 13, 14, 15, 100] {
+            for status in [quiet(devices), troubled(devices)] {
+                let text = page(&status, rows);
+                assert!(text.lines().count() < rows, "{rows} {devices}\n{text}");
+                assert!(
+                    text.lines().all(|line| line.chars().count() <= 80),
+                    "{text}"
+                );
+            }
+        }
+    }
+    let crowded = page(&troubled(100), 24);
+    assert!(
+        crowded.contains("... and 4 more: midclt 2fa status | less"),
+        "{crowded}"
+    );
+    let many = page(&quiet(100), 24);
+    assert!(
+        many.ends_with("... and 87 more: midclt 2fa device list\n"),
+        "{many}"
+    );
+}
+
+#[test]
+fn long_names_do_not_widen_it() {
+    let long = "x".repeat(256);
+    let status = status(json!({
+        "locks": [{"username": long, "source": "2001:db8:1:2::/64", "retry_after": 3600}],
+        "devices": [{"username": long, "name": long, "state": "ACTIVE", "last_used": 0}],
+        "unenrolled": [long], "unenrolled_count": 1,
+    }));
+    let text = page(&status, 24);
+    assert!(
+        text.lines().all(|line| line.chars().count() <= 80),
+        "{text}"
+    );
+}

@@ -1,0 +1,299 @@
+//! `midclt 2fa enable`: nothing is on before a phone works.
+
+use serde_json::json;
+
+use super::pty::{CTRL_D, Terminal};
+use super::script::{Played, right};
+use super::{
+    CONFIRM, CREATE, GENERATE, QUERY, REMAINING, SAVED, STATUS, UPDATE, VERIFY, again, device,
+    first_time, locked, new_device, status, wrong_code,
+};
+
+pub(super) const GO_ON: &str = "Go on? [y/N] ";
+const SCAN: &str = "Scan it, then type the code that the app shows: ";
+const SAVED_IT: &str = "Saved? From now on only these codes count. [y/N] ";
+pub(super) const SECOND: &str = "Set up a second device now? [y/N] ";
+pub(super) const SHOWS: &str = "Type the code that it shows now: ";
+
+pub(super) const NOT_ON: &str = "midclt: two-factor authentication was not turned on\n";
+const PENDING: &str = "midclt: device 3 (phone) of root stays pending until 2026-11-24 08:25 UTC\n\
+                       midclt: to finish it: midclt 2fa device confirm 3\n";
+const ACTIVE: &str = "midclt: kept: device 3 (phone) of root is active\n";
+const UNSAVED: &str = "midclt: the new recovery codes do not count yet; the old ones, if any, still do\n\
+     midclt: once they are saved: midclt 2fa recovery --saved 7\n";
+const CODES: &str = "midclt: kept: the recovery codes of root\n";
+
+pub(super) fn enable(played: &Played, words: &[&str]) -> Terminal {
+    Terminal::start(&mut played.midclt(&[&["2fa", "enable"], words].concat()))
+}
+
+#[test]
+fn the_first_time() {
+    let played = first_time().play();
+    let mut terminal = enable(&played, &[]);
+    terminal.answer(GO_ON, "y");
+    terminal.answer(SCAN, "123456");
+    terminal.answer(SAVED_IT, "yes");
+    terminal.answer(SECOND, "");
+    let (exit, stdout, shown) = terminal.end();
+    assert_eq!(exit, 0, "{shown}");
+    assert!(
+        stdout.starts_with("Two-factor authentication is on.\n"),
+        "{stdout}"
+    );
+    assert!(
+        shown.contains("2 accounts with a login shell have no active device"),
+        "{shown}"
+    );
+    assert!(shown.contains("root, alice\n"), "{shown}");
+    assert!(
+        shown.contains("secret: ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567\n"),
+        "{shown}"
+    );
+    assert_eq!(
+        shown.matches("    K-ABCD-EFGH-IJKL-MNOP\n").count(),
+        10,
+        "{shown}"
+    );
+    let user = json!({"username": "root"});
+    let calls = [
+        (STATUS, json!([])),
+        (QUERY, json!([user])),
+        (CREATE, json!([user])),
+        (CONFIRM, json!([{"id": 3, "token": "123456"}])),
+        (REMAINING, json!(["root"])),
+        (GENERATE, json!(["root"])),
+        (SAVED, json!([7])),
+        (UPDATE, json!([{"enabled": true, "window": 1}])),
+    ];
+    let calls = calls.map(|(method, params)| (method.to_owned(), params));
+    assert_eq!(played.asked(), calls);
+}
+
+/// The picture, the secret and the question are on a terminal of 80x24 at once.
+#[test]
+fn the_picture_fits_with_its_question() {
+    let played = first_time().play();
+    let mut terminal = enable(&played, &["--yes"]);
+    terminal.answer(SCAN, CTRL_D);
+    let (_, _, shown) = terminal.end();
+    let begin = shown.find('\u{2588}').unwrap();
+    let end = shown.find(SCAN).unwrap();
+    assert_eq!(shown[begin..end].lines().count(), 23, "{shown}");
+}
+
+#[test]
+fn another_account() {
+    let played = first_time().play();
+    let mut terminal = enable(&played, &["--user", "alice", "--yes"]);
+    terminal.answer(SCAN, "123456");
+    assert_eq!(terminal.end().0, 0);
+    let asked = played.asked();
+    assert_eq!(
+        asked[2],
+        (CREATE.to_owned(), json!([{"username": "alice"}]))
+    );
+    assert_eq!(asked[5], (GENERATE.to_owned(), json!(["alice"])));
+}
+
+#[test]
+fn a_code_of_a_device_that_is_there() {
+    let played = again()
+        .but(VERIFY, vec![right(&json!(false)), right(&json!(true))])
+        .play();
+    let mut terminal = enable(&played, &[]);
+    terminal.answer(GO_ON, "y");
+    terminal.asks("root has an active device: phone. No new QR code is needed.");
+    terminal.answer(SHOWS, "000000");
+    terminal.asks("This code is wrong, or was used before.");
+    terminal.answer(SHOWS, "123 456");
+    terminal.answer(SECOND, "n");
+    let (exit, _, shown) = terminal.end();
+    assert_eq!(exit, 0, "{shown}");
+    let expected = [STATUS, QUERY, VERIFY, VERIFY, REMAINING, UPDATE];
+    let asked = played.asked();
+    let methods: Vec<_> = asked.iter().map(|(method, _)| method.as_str()).collect();
+    assert_eq!(methods, expected);
+    assert_eq!(asked[3].1, json!(["root", "123 456"]));
+}
+
+#[test]
+fn two_devices_are_enough() {
+    let devices = json!([device(1, "phone", "ACTIVE"), device(2, "tablet", "ACTIVE")]);
+    let played = again().but(QUERY, vec![right(&devices)]).play();
+    let mut terminal = enable(&played, &[]);
+    terminal.answer(GO_ON, "y");
+    terminal.answer(SHOWS, "123456");
+    assert_eq!(terminal.end().0, 0);
+}
+
+/// A pending device is none: it may be anybody's who saw the QR code.
+#[test]
+fn a_pending_device_proves_nothing() {
+    let devices = json!([device(1, "phone", "PENDING")]);
+    let played = first_time().but(QUERY, vec![right(&devices)]).play();
+    let mut terminal = enable(&played, &["--yes"]);
+    terminal.answer(SCAN, "123456");
+    assert_eq!(terminal.end().0, 0);
+    assert!(played.methods().contains(&CREATE.to_owned()));
+}
+
+#[test]
+fn a_second_device() {
+    let played = first_time()
+        .on(CREATE, right(&new_device(4, "phone-2")))
+        .on(CONFIRM, right(&device(4, "phone-2", "ACTIVE")))
+        .play();
+    let mut terminal = enable(&played, &[]);
+    terminal.answer(GO_ON, "y");
+    terminal.answer(SCAN, "111111");
+    terminal.answer(SAVED_IT, "y");
+    terminal.answer(SECOND, "y");
+    terminal.answer(SCAN, "222222");
+    assert_eq!(terminal.end().0, 0);
+    let asked = played.asked();
+    assert_eq!(
+        asked[8],
+        (CONFIRM.to_owned(), json!([{"id": 4, "token": "222222"}]))
+    );
+    assert_eq!(asked[9].0, UPDATE);
+}
+
+#[test]
+fn a_wrong_code_is_asked_again() {
+    let right_at_last = right(&device(3, "phone", "ACTIVE"));
+    let played = first_time()
+        .but(CONFIRM, vec![wrong_code(), wrong_code(), right_at_last])
+        .play();
+    let mut terminal = enable(&played, &["--yes"]);
+    terminal.answer(SCAN, "000000");
+    terminal.asks("This code is wrong.\nTake the one that the app shows now.");
+    terminal.answer(SCAN, "000001");
+    terminal.answer(SCAN, "123456");
+    assert_eq!(terminal.end().0, 0);
+}
+
+#[test]
+fn three_wrong_codes_are_the_end() {
+    let played = first_time().but(CONFIRM, vec![wrong_code()]).play();
+    let mut terminal = enable(&played, &["--yes"]);
+    for _ in 0..3 {
+        terminal.answer(SCAN, "000000");
+    }
+    let (exit, stdout, shown) = terminal.end();
+    assert_eq!((exit, stdout.as_str()), (1, ""));
+    let end = format!("midclt: 3 wrong codes\n{NOT_ON}{PENDING}");
+    assert!(shown.ends_with(&end), "{shown}");
+    assert_eq!(
+        played.methods(),
+        [STATUS, QUERY, CREATE, CONFIRM, CONFIRM, CONFIRM]
+    );
+}
+
+/// What is no wrong code is not asked again.
+#[test]
+fn an_error_at_the_code_is_the_end() {
+    let played = first_time().but(CONFIRM, vec![locked()]).play();
+    let mut terminal = enable(&played, &["--yes"]);
+    terminal.answer(SCAN, "000000");
+    let (exit, _, shown) = terminal.end();
+    assert_eq!(exit, 1);
+    let end = format!("[EBUSY] Too many wrong codes; wait 30 s\n{NOT_ON}{PENDING}");
+    assert!(shown.ends_with(&end), "{shown}");
+}
+
+/// Ctrl-D at each of the questions: nothing is on, and what stays is said.
+#[test]
+fn the_end_of_the_input() {
+    let walk = [
+        (GO_ON, "y", String::new()),
+        (SCAN, "111111", PENDING.to_owned()),
+        (SAVED_IT, "y", format!("{ACTIVE}{UNSAVED}")),
+        (SECOND, "y", format!("{ACTIVE}{CODES}")),
+        (
+            SCAN,
+            "222222",
+            format!(
+                "{ACTIVE}{CODES}{}",
+                PENDING
+                    .replace("e 3 (phone)", "e 4 (new)")
+                    .replace("confirm 3", "confirm 4")
+            ),
+        ),
+    ];
+    for stop in 0..walk.len() {
+        let played = first_time().on(CREATE, right(&new_device(4, "new"))).play();
+        let mut terminal = enable(&played, &[]);
+        for (question, keys, _) in &walk[..stop] {
+            terminal.answer(question, keys);
+        }
+        let (question, _, kept) = &walk[stop];
+        terminal.answer(question, CTRL_D);
+        let (exit, stdout, shown) = terminal.end();
+        assert_eq!((exit, stdout.as_str()), (1, ""), "{shown}");
+        let end = format!("{question}\nmidclt: stopped\n{NOT_ON}{kept}");
+        assert!(shown.ends_with(&end), "{stop}\n{shown}\n--- not:\n{end}");
+        assert!(!played.methods().contains(&UPDATE.to_owned()), "{stop}");
+    }
+}
+
+#[test]
+fn no_is_no() {
+    for keys in ["n", "", "No"] {
+        let played = first_time().play();
+        let mut terminal = enable(&played, &[]);
+        terminal.answer(GO_ON, keys);
+        let (exit, _, shown) = terminal.end();
+        assert_eq!(exit, 1);
+        assert!(
+            shown.ends_with(&format!("midclt: nothing was changed\n{NOT_ON}")),
+            "{shown}"
+        );
+        assert_eq!(played.methods(), [STATUS, QUERY]);
+    }
+}
+
+/// Codes that nobody saved do not count, which is said; a phone that works is enough to go on.
+#[test]
+fn unsaved_recovery_codes() {
+    let played = first_time().play();
+    let mut terminal = enable(&played, &[]);
+    terminal.answer(GO_ON, "y");
+    terminal.answer(SCAN, "111111");
+    terminal.answer(SAVED_IT, "n");
+    terminal.asks(UNSAVED);
+    terminal.answer(SECOND, "n");
+    assert_eq!(terminal.end().0, 0);
+    assert!(!played.methods().contains(&SAVED.to_owned()));
+}
+
+#[test]
+fn an_unsynchronised_clock() {
+    let off = json!({"clock": {"synchronised": false, "max_error": null}});
+    let played = first_time().but(STATUS, vec![right(&status(&off))]).play();
+    let (exit, _, shown) = enable(&played, &["--yes"]).end();
+    assert_eq!(exit, 1);
+    assert_eq!(
+        shown,
+        format!(
+            "midclt: the clock of this machine is not synchronised, and codes are judged by it\n\
+             midclt: look at it with timedatectl, or turn it on all the same with --force\n{NOT_ON}"
+        )
+    );
+    assert_eq!(played.methods(), [STATUS]);
+
+    let mut forced = enable(&played, &["--yes", "--force"]);
+    forced.answer(SCAN, "123456");
+    assert_eq!(forced.end().0, 0);
+}
+
+#[test]
+fn a_wider_window_is_kept() {
+    let wide = right(&status(&json!({"window": 3})));
+    let played = first_time().but(STATUS, vec![wide]).play();
+    let mut terminal = enable(&played, &["--yes"]);
+    terminal.answer(SCAN, "123456");
+    assert_eq!(terminal.end().0, 0);
+    let last = played.asked().pop().unwrap();
+    assert_eq!(last.1, json!([{"enabled": true, "window": 3}]));
+}
