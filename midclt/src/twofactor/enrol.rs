@@ -1,6 +1,7 @@
 //! One device, from its QR code to its first right code.
 
 use client::{CallError, Error};
+use nix::errno::Errno;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
@@ -106,31 +107,37 @@ pub(super) fn confirm(
 
 /// Whether any active device of an account shows this code now.
 pub(super) fn verify(daemon: &Daemon<'_>, user: &str, code: &str) -> Result<Judged<()>, Failure> {
+    // A recovery code would be right too, and used up, and prove nothing about the phone.
+    if !code.chars().all(|c| c.is_ascii_digit() || c == ' ') {
+        let why = "The code of a phone has only digits.";
+        return Ok(Judged::Wrong(why.to_owned()));
+    }
     let params = [json!(user), json!(code)];
     if daemon.ask("user.verify_twofactor_token", &params)? {
         return Ok(Judged::Right(()));
     }
-    Ok(Judged::Wrong(
-        "This code is wrong, or was used before.".to_owned(),
-    ))
+    let why = "This code is wrong, or was used before.";
+    Ok(Judged::Wrong(why.to_owned()))
 }
 
-/// The daemon's words about the code alone; everything else that fails is no wrong code.
+/// The daemon's words about a code, where that alone was wrong: EINVAL, as an error of the call or
+/// of its token.
 fn wrong_code(error: &Error) -> Option<String> {
     let Error::Call(error) = error else {
         return None;
     };
-    if error.code != CallError::INVALID_PARAMS {
-        return None;
-    }
-    let of_code = |name: &str| name.rsplit('.').next() == Some("token");
     let violations = error.violations();
+    if error.code != CallError::INVALID_PARAMS {
+        let is_wrong = error.errno() == Some(Errno::EINVAL as i32) && violations.is_empty();
+        let why = error.reason().trim_start_matches("[EINVAL] ");
+        return is_wrong.then(|| why.to_owned());
+    }
     let [only] = violations.as_slice() else {
         return None;
     };
-    only.attribute
-        .is_some_and(of_code)
-        .then(|| only.message.to_owned())
+    let of_code = |name: &str| name.rsplit('.').next() == Some("token");
+    let is_wrong = only.attribute.is_some_and(of_code);
+    is_wrong.then(|| only.message.to_owned())
 }
 
 fn advice(why: &str) -> String {
@@ -161,6 +168,14 @@ mod tests {
             Some("Used."),
         );
         check(&violations(-32001, wrong), None);
+        check(
+            r#"{"code":-32001,"data":{"error":22,"reason":"[EINVAL] Used.","extra":null}}"#,
+            Some("Used."),
+        );
+        check(
+            r#"{"code":-32001,"data":{"error":2,"reason":"[ENOENT] No.","extra":null}}"#,
+            None,
+        );
         check(
             &violations(-32602, r#"[["device_confirm.id","No.",22]]"#),
             None,

@@ -104,6 +104,9 @@ fn a_code_of_a_device_that_is_there() {
     let mut terminal = enable(&played, &[]);
     terminal.answer(GO_ON, "y");
     terminal.asks("root has an active device: phone. No new QR code is needed.");
+    // It would be right, and be used up for nothing.
+    terminal.answer(SHOWS, "K-ABCD-EFGH-IJKL-MNOP");
+    terminal.asks("The code of a phone has only digits.");
     terminal.answer(SHOWS, "000000");
     terminal.asks("This code is wrong, or was used before.");
     terminal.answer(SHOWS, "123 456");

@@ -65,10 +65,10 @@ fn new_device(id: i64, name: &str) -> Value {
 
 /// What `device.confirm` says to a code that is not right.
 fn wrong_code() -> script::Reply {
+    let reason = "[EINVAL] This code is wrong.";
     refuses(
-        -32602,
-        &json!({"error": 22, "errname": "EINVAL", "reason": "r", "trace": null,
-                "extra": [["device_confirm.token", "This code is wrong.", 22]]}),
+        -32001,
+        &json!({"error": 22, "errname": "EINVAL", "reason": reason, "trace": null, "extra": null}),
     )
 }
 
