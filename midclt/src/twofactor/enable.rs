@@ -108,7 +108,7 @@ fn prepare(
     if active.is_empty() && (args.code.is_some() || !talk::can_ask()) {
         return Err(no_device(&args.user));
     }
-    consent.to(&caution(&status), "Go on?")?;
+    consent.to(&caution(&status, &args.user), "Go on?")?;
     if active.is_empty() {
         first_device(daemon, args, kept)?;
     } else {
@@ -142,34 +142,32 @@ fn no_device(user: &str) -> Failure {
 }
 
 /// What will happen, to whom, and the way back.
-fn caution(status: &Status) -> String {
+fn caution(status: &Status, user: &str) -> String {
     let mut lines = vec![
         "Two-factor authentication will be on for every account of this machine: a".to_owned(),
         "service that asks wants a code after the password or the key.".to_owned(),
     ];
-    if status.unenrolled_count > 0 {
-        let accounts = count(status.unenrolled_count, "account");
-        let verb = if status.unenrolled_count == 1 {
-            "has"
-        } else {
-            "have"
-        };
+    let (number, names) = status.unenrolled_besides(user);
+    if number > 0 {
+        let accounts = count(number, "other account");
+        let verb = if number == 1 { "has" } else { "have" };
         let text = format!(
             "{accounts} with a login shell {verb} no active device, and no way in there unless \
-             the policy or a grace allows it: {}",
-            status.unenrolled_names()
+             the policy or a grace allows it: {names}"
         );
         lines.extend(wrap(&text, 78));
         lines.push(
             "  midclt 2fa invite NAME     or, for some days: midclt 2fa grace NAME".to_owned(),
         );
     }
-    lines.push(
-        "Keep this session open until a login with a code has worked from elsewhere.".to_owned(),
-    );
-    lines.push("The way back, as root on a console: midclt 2fa disable".to_owned());
+    lines.extend(END_OF_CAUTION.map(str::to_owned));
     lines.join("\n")
 }
+
+const END_OF_CAUTION: [&str; 2] = [
+    "Keep this session open until a login with a code has worked from elsewhere.",
+    "The way back, as root on a console: midclt 2fa disable",
+];
 
 /// A code of a phone that has the secret already.
 fn prove(daemon: &Daemon<'_>, args: &EnableArgs, active: &[Device]) -> Result<(), Failure> {
@@ -230,7 +228,7 @@ fn second_device(
 ) -> Result<(), Failure> {
     output::note("With a second device, a lost phone locks nobody out.");
     if talk::yes_or_no("Set up a second device now?")? {
-        let request = json!({"username": args.user});
+        let request = json!({"username": args.user, "name": "phone 2"});
         enrol(daemon, &request, &args.picture, kept)?;
         output::note("The code is right: the second device is active.");
     }

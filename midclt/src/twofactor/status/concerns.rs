@@ -8,6 +8,8 @@ use crate::layout::count;
 /// Entries of one kind that are shown; the others are counted.
 const SHOWN: usize = 3;
 
+const UNENROLLED_CURE: &str = "midclt 2fa device add NAME     or: midclt 2fa invite NAME";
+
 /// One matter, with the command about it.
 #[derive(Debug)]
 pub(super) struct Concern {
@@ -109,9 +111,9 @@ fn unenrolled(status: &Status) -> Option<Concern> {
     let verb = if total == 1 { "has" } else { "have" };
     let text = format!(
         "{accounts} with a login shell {verb} no active device: {}.",
-        status.unenrolled_names()
+        names(&status.unenrolled, total)
     );
-    (total > 0).then(|| Concern::act(text, "midclt 2fa invite NAME"))
+    (total > 0).then(|| Concern::act(text, UNENROLLED_CURE))
 }
 
 fn recovery(status: &Status) -> Option<Concern> {

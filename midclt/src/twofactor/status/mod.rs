@@ -52,7 +52,7 @@ pub(super) struct Status {
     grace: Vec<Grace>,
     /// The first of the accounts with a login shell and without an active device.
     unenrolled: Vec<String>,
-    pub(super) unenrolled_count: u64,
+    unenrolled_count: u64,
     devices: Vec<DeviceUse>,
     /// Accounts with few recovery codes.
     recovery: Vec<CodesLeft>,
@@ -95,9 +95,13 @@ pub(super) struct Clock {
 }
 
 impl Status {
-    /// `bob, carol and 3 more`.
-    pub(super) fn unenrolled_names(&self) -> String {
-        names(&self.unenrolled, self.unenrolled_count)
+    /// How many accounts besides this one have no device, and the names of the first of them.
+    pub(super) fn unenrolled_besides(&self, user: &str) -> (u64, String) {
+        let others = self.unenrolled.iter().filter(|name| *name != user);
+        let others: Vec<_> = others.cloned().collect();
+        let left_out = self.unenrolled.len() - others.len();
+        let number = self.unenrolled_count.saturating_sub(left_out as u64);
+        (number, names(&others, number))
     }
 }
 

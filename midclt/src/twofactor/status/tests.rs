@@ -108,7 +108,7 @@ services.ssh is on; codes of 1 step before and after now are accepted.
 ! The window of 4 steps is out of the advised range.
 ! 70 accounts with a login shell have no active device: a, b, c, d, e, f and 64
   more.
-      midclt 2fa invite NAME
+      midclt 2fa device add NAME     or: midclt 2fa invite NAME
 ! Few recovery codes left: alice 2, bob none.
       midclt 2fa recovery NAME
 - bob without a code: 1 login until 2026-11-24 08:30 UTC (phone).

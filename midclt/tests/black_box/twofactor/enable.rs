@@ -42,10 +42,10 @@ fn the_first_time() {
         "{stdout}"
     );
     assert!(
-        shown.contains("2 accounts with a login shell have no active device"),
+        shown.contains("1 other account with a login shell has no active device"),
         "{shown}"
     );
-    assert!(shown.contains("root, alice\n"), "{shown}");
+    assert!(shown.contains("a grace allows it: alice\n"), "{shown}");
     assert!(
         shown.contains("secret: ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567\n"),
         "{shown}"
@@ -155,6 +155,8 @@ fn a_second_device() {
     terminal.answer(SCAN, "222222");
     assert_eq!(terminal.end().0, 0);
     let asked = played.asked();
+    let second = json!([{"username": "root", "name": "phone 2"}]);
+    assert_eq!(asked[7], (CREATE.to_owned(), second));
     assert_eq!(
         asked[8],
         (CONFIRM.to_owned(), json!([{"id": 4, "token": "222222"}]))
