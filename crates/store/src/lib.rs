@@ -149,9 +149,34 @@ impl Reader {
         &mut self,
         read: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        // Rolled back when dropped, also by a panic.
-        let snapshot = self.conn.transaction().map_err(StoreError::from)?;
-        read(&ReadTx::new(&snapshot, &self.sealer))
+        let _snapshot = Snapshot::take(&self.conn)?;
+        read(&ReadTx::new(&self.conn, &self.sealer))
+    }
+}
+
+/// A read transaction, rolled back when dropped, also by a panic.
+///
+/// What rusqlite has for it prepares both statements anew each time.
+struct Snapshot<'a>(&'a Connection);
+
+impl<'a> Snapshot<'a> {
+    fn take(conn: &'a Connection) -> Result<Self, StoreError> {
+        if !conn.is_autocommit() {
+            // The last one could not be rolled back.
+            conn.execute_batch("ROLLBACK")?;
+        }
+        conn.prepare_cached("BEGIN")?.execute([])?;
+        Ok(Self(conn))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        // If this fails, the next one sees to it.
+        let _ = self
+            .0
+            .prepare_cached("ROLLBACK")
+            .and_then(|mut rollback| rollback.execute([]));
     }
 }
 
@@ -178,7 +203,8 @@ fn configure(conn: &Connection) -> rusqlite::Result<()> {
     // 256 KiB of pages is plenty for keyed reads.
     conn.pragma_update(None, "cache_size", -256)?;
     conn.pragma_update(None, "temp_store", "memory")?;
-    conn.set_prepared_statement_cache_capacity(32);
+    // All that a door runs, and room for what an administrator runs in between.
+    conn.set_prepared_statement_cache_capacity(64);
     // Keyed look-ups have one plan. Without this, SQLite plans anew whenever a parameter is bound,
     // which costs four times the look-up itself.
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
@@ -285,4 +286,41 @@ fn a_store_in_which_nothing_happened_has_no_copy_to_start_anew_from() {
         assert!(!writer.keep_house(NOW, due).unwrap());
     }
     assert!(!place.file("backups").exists());
+}
+
+#[test]
+fn a_snapshot_ends_with_its_read_however_that_ends() {
+    type Way = fn(&mut Reader);
+    let ways: [(&str, Way); 4] = [
+        ("returns", |reader| {
+            reader.read(settings).unwrap();
+        }),
+        ("fails", |reader| {
+            let failed = reader.read(|tx| {
+                tx.settings()?;
+                Err::<(), _>(StoreError::Busy)
+            });
+            assert!(matches!(failed, Err(StoreError::Busy)));
+        }),
+        ("panics", |reader| {
+            let read = AssertUnwindSafe(|| {
+                reader.read(|tx| -> Result<(), StoreError> {
+                    tx.settings()?;
+                    panic!("a bug in one method")
+                })
+            });
+            assert!(catch_unwind(read).is_err());
+        }),
+        ("could not be rolled back", |reader| {
+            let begun = reader.conn.execute_batch("BEGIN; SELECT * FROM settings");
+            begun.unwrap();
+        }),
+    ];
+    let mut desk = Desk::new();
+    for (what, read) in ways {
+        desk.sql("UPDATE settings SET enabled = 0");
+        read(&mut desk.reader);
+        desk.sql("UPDATE settings SET enabled = 1");
+        assert!(desk.read(settings).enabled, "a read that {what}");
+    }
 }
