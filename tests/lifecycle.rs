@@ -1,6 +1,8 @@
 //! Starting, stopping, configuring; a second daemon; signals; passed sockets.
 
 mod config;
+#[cfg(feature = "system")]
+mod journal;
 mod sockets;
 mod systemd;
 

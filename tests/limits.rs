@@ -1,6 +1,7 @@
 //! Sizes, numbers and slow clients: one hostile client never delays another.
 
 mod connections;
+mod queues;
 mod slow;
 
 use std::fs;

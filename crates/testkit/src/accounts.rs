@@ -1,35 +1,46 @@
 //! Unix accounts that only one daemon sees, so that tests need none on this machine.
 //!
-//! `nss_wrapper`, loaded into the built program, answers `getpwnam(3)` from a file. It looks at the
-//! file before each answer, so a test changes the accounts while the daemon runs.
+//! The daemon runs in a mount namespace with an `/etc` of its own, which has nothing but these
+//! accounts. They can be changed while it runs.
 
 use std::fmt::Write as _;
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, File, OpenOptions};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-/// Where Debian's package `libnss-wrapper` puts the library.
-const LIBRARIES: [&str; 2] = [
-    "/usr/lib/x86_64-linux-gnu/libnss_wrapper.so",
-    "/usr/lib/aarch64-linux-gnu/libnss_wrapper.so",
-];
+use nix::fcntl::OFlag;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
+
+use crate::Namespace;
+
+/// nsswitch.conf(5). The second try is for whoever waited in vain; see [`Hang`].
+const SERVICES: &str = "passwd: files files\ngroup: files\n";
 
 /// The user database of one daemon: root, and whom the test adds.
 #[derive(Debug)]
 pub struct Accounts {
     passwd: PathBuf,
-    group: PathBuf,
 }
 
 impl Accounts {
-    pub(crate) fn create(directory: &Path, accounts: &[(&str, u32)]) -> Self {
+    /// Makes the files, and puts them in place of the namespace's `/etc`.
+    pub(crate) fn create(
+        namespace: &Namespace,
+        directory: &Path,
+        accounts: &[(&str, u32)],
+    ) -> Self {
+        fs::create_dir(directory).expect("create an /etc");
+        let readable = fs::Permissions::from_mode(0o755);
+        fs::set_permissions(directory, readable).expect("open that /etc");
+        replace(&directory.join("nsswitch.conf"), SERVICES);
+        replace(&directory.join("group"), "root:x:0:\n");
         let database = Self {
             passwd: directory.join("passwd"),
-            group: directory.join("group"),
         };
-        replace(&database.group, "root:x:0:\n");
         database.set(accounts);
+        namespace.bind(directory, Path::new("/etc"));
         database
     }
 
@@ -38,29 +49,43 @@ impl Accounts {
         replace(&self.passwd, &lines(accounts));
     }
 
-    /// The file that the daemon reads the accounts from.
-    pub fn file(&self) -> &Path {
-        &self.passwd
+    /// From now on, whoever asks waits: as for a directory server that does not answer.
+    pub fn hang(&self) -> Hang {
+        let fifo = self.passwd.with_extension("fifo");
+        mkfifo(&fifo, Mode::from_bits_truncate(0o644)).expect("make a fifo");
+        let handle = OpenOptions::new()
+            .read(true)
+            .custom_flags(OFlag::O_PATH.bits())
+            .open(&fifo)
+            .expect("hold the fifo");
+        fs::rename(&fifo, &self.passwd).expect("replace the accounts");
+        Hang { handle }
     }
+}
 
-    pub(crate) fn library() -> &'static Path {
-        LIBRARIES
-            .iter()
-            .map(Path::new)
-            .find(|path| path.exists())
-            .expect("nss_wrapper is missing: apt-get install libnss-wrapper")
-    }
+/// A user database that does not answer: opening a fifo waits for a writer, fifo(7).
+#[derive(Debug)]
+pub struct Hang {
+    handle: File,
+}
 
-    /// The environment that makes a program with the library read these files.
-    pub(crate) fn apply(&self, command: &mut Command) {
-        command
-            .env("NSS_WRAPPER_PASSWD", &self.passwd)
-            .env("NSS_WRAPPER_GROUP", &self.group);
+impl Hang {
+    /// From now on, it answers with these accounts. Those who wait are answered too: a fifo is no
+    /// file to look up names in, so they look again, and find the new one.
+    pub fn end(self, database: &Accounts, accounts: &[(&str, u32)]) {
+        database.set(accounts);
+        let fifo = format!("/proc/self/fd/{}", self.handle.as_raw_fd());
+        let opened = OpenOptions::new()
+            .write(true)
+            .custom_flags(OFlag::O_NONBLOCK.bits())
+            .open(fifo);
+        // An error means that nobody has come to wait.
+        drop(opened);
     }
 }
 
 /// The lines of passwd(5) of root and these accounts.
-pub fn lines(accounts: &[(&str, u32)]) -> String {
+fn lines(accounts: &[(&str, u32)]) -> String {
     let mut lines = String::from("root:x:0:0::/root:/bin/sh\n");
     for (name, uid) in accounts {
         writeln!(lines, "{name}:x:{uid}:{uid}::/nonexistent:/bin/sh").expect("write to a string");

@@ -1,9 +1,9 @@
 //! What is special about a test's daemon, and the command line that comes of it.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::process::run_with_deadline;
-use crate::{Accounts, Daemon, FakeClock, Namespace, binaries};
+use crate::{Accounts, Daemon, FakeClock, Journal, Namespace, binaries};
 
 /// Makes standard input the first passed socket, of the process that this shell becomes.
 const PASS_ON: &str = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID="$$"; exec "$@""#;
@@ -118,11 +118,13 @@ impl Builder {
         self
     }
 
-    /// A user database of the daemon's own: root, and these names with their uids, by `nss_wrapper`.
-    /// See [`Daemon::accounts`].
+    /// A user database of the daemon's own: root, and these names with their uids; see
+    /// [`Daemon::accounts`]. Needs root.
     #[must_use]
     pub fn accounts(mut self, accounts: &[(&str, u32)]) -> Self {
-        self.setup.accounts = Some(Accounts::create(self.dir(), accounts));
+        let etc = self.dir().join("etc");
+        let accounts = Accounts::create(self.namespace(), &etc, accounts);
+        self.setup.accounts = Some(accounts);
         self
     }
 
@@ -137,12 +139,27 @@ impl Builder {
     /// after [`Self::uid`].
     #[must_use]
     pub fn state_on_tmpfs(mut self, size: &str) -> Self {
-        let directory = &self.setup.state_dir;
-        fs::create_dir(directory).expect("create the mount point");
+        let directory = self.setup.state_dir.clone();
+        fs::create_dir(&directory).expect("create the mount point");
         let uid = self.setup.uid.unwrap_or(0);
         let options = format!("size={size},mode=0700,uid={uid},gid={uid}");
-        self.setup.namespace = Some(Namespace::with_tmpfs(directory, &options));
+        self.namespace().tmpfs(&directory, &options);
         self
+    }
+
+    /// A journal that hears this daemon alone. Needs root.
+    #[must_use]
+    pub fn journal(mut self) -> (Self, Journal) {
+        let journal = Journal::listen(self.namespace());
+        // systemd.exec(5): device and inode of the standard error that is the journal's.
+        let log = File::create(self.setup.log_file()).expect("create the log");
+        let log = log.metadata().expect("look at the log");
+        let stream = format!("{}:{}", log.dev(), log.ino());
+        (self.env("JOURNAL_STREAM", stream), journal)
+    }
+
+    fn namespace(&mut self) -> &Namespace {
+        self.setup.namespace.get_or_insert_with(Namespace::create)
     }
 
     /// Starts the daemon and waits until it answers.
@@ -236,21 +253,8 @@ impl Setup {
             }
         }
         command.env_remove("NOTIFY_SOCKET");
-        let mut libraries = Vec::new();
         if let Some(clock) = &self.clock {
-            libraries.push(FakeClock::library());
             clock.apply(command);
-        }
-        if let Some(accounts) = &self.accounts {
-            libraries.push(Accounts::library());
-            accounts.apply(command);
-        }
-        if !libraries.is_empty() {
-            // ld.so(8): separated by colons, and none of these paths has one.
-            command.env(
-                "LD_PRELOAD",
-                std::env::join_paths(libraries).expect("paths without colons"),
-            );
         }
         command.envs(self.environment.iter().cloned());
     }

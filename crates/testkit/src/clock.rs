@@ -52,22 +52,15 @@ impl FakeClock {
         self.write(&unix_time.to_string());
     }
 
-    /// The environment that makes a program with the library read this clock.
+    /// The environment that makes a program read this clock.
     pub(crate) fn apply(&self, command: &mut Command) {
         command
+            .env("LD_PRELOAD", library())
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
             .env("FAKETIME_FMT", "%s")
             .env("FAKETIME_NO_CACHE", "1")
             .env("DONT_FAKE_MONOTONIC", "1")
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
-    }
-
-    pub(crate) fn library() -> &'static Path {
-        LIBRARIES
-            .iter()
-            .map(Path::new)
-            .find(|path| path.exists())
-            .expect("libfaketime is missing: apt-get install faketime")
     }
 
     /// Replaces the file in one step: the daemon may read it at any moment.
@@ -76,4 +69,12 @@ impl FakeClock {
         fs::write(&new, format!("{time}\n")).expect("write the faked time");
         fs::rename(&new, &self.file).expect("replace the faked time");
     }
+}
+
+fn library() -> &'static Path {
+    LIBRARIES
+        .iter()
+        .map(Path::new)
+        .find(|path| path.exists())
+        .expect("libfaketime is missing: apt-get install faketime")
 }

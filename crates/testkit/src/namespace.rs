@@ -1,34 +1,24 @@
-//! A small file system that only the daemon and its test see, for tests of a full disk.
+//! File systems that only the daemon and its test see: a small disk, an `/etc` of its own.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-/// Mounts what it is told to, says so, and holds the mount namespace until its standard
-/// input closes, which happens even when the test process is killed.
-const HOLD: &str = r#"mount -t tmpfs -o "$2" middlewared-test "$1" && echo ready && exec cat"#;
+/// Says that the namespace is there, and holds it until its standard input closes, which happens even
+/// when the test process is killed.
+const HOLD: &str = "echo ready && exec cat";
 
-/// A private mount namespace with one tmpfs in it. Needs root.
+/// A private mount namespace. Needs root.
 #[derive(Debug)]
 pub struct Namespace {
     holder: Child,
 }
 
 impl Namespace {
-    /// Mounts a tmpfs with these mount options (`size=1m,mode=0700`) over a directory.
-    pub fn with_tmpfs(directory: &Path, options: &str) -> Self {
+    /// One in which everything is as outside.
+    pub(crate) fn create() -> Self {
         let mut holder = Command::new("unshare")
-            .args([
-                "--mount",
-                "--propagation",
-                "private",
-                "sh",
-                "-c",
-                HOLD,
-                "sh",
-            ])
-            .arg(directory)
-            .arg(options)
+            .args(["--mount", "--propagation", "private", "sh", "-c", HOLD])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -38,8 +28,28 @@ impl Namespace {
         BufReader::new(stdout)
             .read_line(&mut said)
             .expect("hear from the namespace");
-        assert_eq!(said, "ready\n", "cannot mount a tmpfs: are you root?");
+        assert_eq!(said, "ready\n", "no mount namespace: are you root?");
         Self { holder }
+    }
+
+    /// Mounts a tmpfs with these mount options (`size=1m,mode=0700`) over a directory.
+    pub(crate) fn tmpfs(&self, directory: &Path, options: &str) {
+        self.mount(
+            ["-t", "tmpfs", "-o", options, "middlewared-test"],
+            directory,
+        );
+    }
+
+    /// Puts a directory in place of another.
+    pub(crate) fn bind(&self, directory: &Path, in_place_of: &Path) {
+        let directory = directory.to_str().expect("a path in UTF-8");
+        self.mount(["--bind", directory], in_place_of);
+    }
+
+    fn mount<const N: usize>(&self, arguments: [&str; N], on: &Path) {
+        let mut mount = self.enter();
+        let status = mount.arg("mount").args(arguments).arg(on).status();
+        assert!(status.expect("run nsenter").success(), "cannot mount");
     }
 
     /// A command whose program will run inside; add the program as its first argument.
