@@ -228,7 +228,7 @@ fn second_device(
 ) -> Result<(), Failure> {
     output::note("With a second device, a lost phone locks nobody out.");
     if talk::yes_or_no("Set up a second device now?")? {
-        let request = json!({"username": args.user, "name": "phone 2"});
+        let request = json!({"username": args.user});
         enrol(daemon, &request, &args.picture, kept)?;
         output::note("The code is right: the second device is active.");
     }

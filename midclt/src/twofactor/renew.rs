@@ -38,7 +38,7 @@ pub(super) fn run(connection: &Connection, args: &RenewArgs) -> Result<(), Failu
     let daemon = Daemon::new(connection, "2fa renew");
     let devices = query(&daemon, Some(&args.user))?;
     let old = choose(&devices, &args.user, args.device.as_deref())?;
-    let request = json!({"username": args.user, "name": old.name, "replaces": old.id});
+    let request = json!({"username": args.user, "replaces": old.id});
     show_new(&daemon, &request, &args.showing)
 }
 

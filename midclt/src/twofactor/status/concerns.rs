@@ -1,14 +1,12 @@
-//! What deserves a look, the worst first: a way in for everybody, somebody locked out, what makes
-//! right codes wrong, what will lock somebody out, and what is permitted on purpose.
+//! What deserves a look, the worst first: the daemon's own warnings, who is locked out, and what is
+//! permitted on purpose.
 
 use super::super::{bypass, time};
-use super::{Status, names};
+use super::{Lock, Status, names};
 use crate::layout::count;
 
 /// Entries of one kind that are shown; the others are counted.
 const SHOWN: usize = 3;
-
-const UNENROLLED_CURE: &str = "midclt 2fa device add NAME     or: midclt 2fa invite NAME";
 
 /// One matter, with the command about it.
 #[derive(Debug)]
@@ -20,100 +18,89 @@ pub(super) struct Concern {
 }
 
 impl Concern {
-    fn act(text: impl Into<String>, cure: impl Into<String>) -> Self {
-        Self {
-            mark: '!',
-            text: text.into(),
-            cure: Some(cure.into()),
-        }
-    }
-
-    fn know(text: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn know(text: impl Into<String>, cure: Option<&str>) -> Self {
         Self {
             mark: '-',
-            ..Self::act(text, cure)
+            text: text.into(),
+            cure: cure.map(str::to_owned),
         }
     }
 }
 
 /// All of them, the worst first.
 pub(super) fn of(status: &Status) -> Vec<Concern> {
-    let mut concerns = Vec::new();
-    concerns.extend(bypasses(status, true));
+    let mut concerns: Vec<_> = status.warnings.iter().map(|text| warning(text)).collect();
     concerns.extend(locks(status));
-    concerns.extend(clock(status));
-    concerns.extend(status.warnings.iter().map(|warning| Concern {
-        mark: '!',
-        text: warning.clone(),
-        cure: None,
-    }));
     concerns.extend(unenrolled(status));
     concerns.extend(recovery(status));
-    concerns.extend(bypasses(status, false));
+    concerns.extend(bypasses(status));
     concerns.extend(exemptions(status));
     concerns.extend(grace(status));
     concerns
 }
 
-fn bypasses(status: &Status, everybody: bool) -> impl Iterator<Item = Concern> {
-    let chosen = status
-        .bypasses
+/// The daemon ends a warning with the command that helps, which must not be broken over lines.
+fn warning(text: &str) -> Concern {
+    let split = ["midclt ", "timedatectl"]
         .iter()
-        .filter(move |bypass| bypass.username.is_none() == everybody);
-    chosen.map(move |bypass| {
-        let text = format!(
-            "{} without a code: {} until {} ({}).",
-            bypass::who(bypass),
-            count(bypass.uses_left.into(), "login"),
-            time::minute(bypass.until),
-            bypass.reason
-        );
-        let cure = format!("midclt 2fa bypass --delete {}", bypass.id);
-        if everybody {
-            Concern::act(text, cure)
-        } else {
-            Concern::know(text, cure)
-        }
-    })
+        .find_map(|command| text.find(&format!(": {command}")));
+    let (text, cure) = match split.and_then(|at| text.split_at_checked(at + 1)) {
+        Some((text, cure)) => (text, Some(cure.trim().to_owned())),
+        None => (text, None),
+    };
+    Concern {
+        mark: '!',
+        text: text.to_owned(),
+        cure,
+    }
 }
 
 fn locks(status: &Status) -> Vec<Concern> {
-    let locks = status.locks.iter().take(SHOWN);
-    let mut concerns: Vec<_> = locks
-        .map(|lock| {
-            let text = format!(
-                "{} must wait {} from {}: too many wrong codes.",
-                lock.username,
-                time::span(lock.retry_after),
-                lock.source
-            );
-            let user = &lock.username;
-            let cure = format!("midclt 2fa log {user}     then: midclt 2fa unlock {user}");
-            Concern::act(text, cure)
-        })
-        .collect();
+    let mut concerns: Vec<_> = status.locks.iter().take(SHOWN).map(locked).collect();
     let more = status.locks.len().saturating_sub(SHOWN);
     if more > 0 {
-        let text = format!("{more} more must wait after wrong codes.");
-        concerns.push(Concern::act(text, "midclt 2fa log --outcome locked"));
+        concerns.push(Concern {
+            mark: '!',
+            text: format!("{more} more must wait after wrong codes."),
+            cure: Some("midclt 2fa log --outcome locked".to_owned()),
+        });
     }
     concerns
 }
 
-fn clock(status: &Status) -> Option<Concern> {
-    let text = "The clock is not synchronised: right codes may be refused.";
-    (!status.clock.synchronised).then(|| Concern::act(text, "timedatectl"))
+fn locked(lock: &Lock) -> Concern {
+    let wait = time::span(lock.retry_after);
+    let from = match lock.source.as_deref() {
+        Some("local") => Some("this machine"),
+        address => address,
+    };
+    let (who, cure) = match (&lock.username, from) {
+        (Some(user), from) => (
+            format!(
+                "{user} must wait {wait} from {}",
+                from.unwrap_or("new addresses")
+            ),
+            format!("midclt 2fa log {user}     then: midclt 2fa unlock {user}"),
+        ),
+        (None, from) => (
+            format!(
+                "{} must wait {wait}",
+                from.unwrap_or("Names that nobody has")
+            ),
+            "midclt 2fa log --outcome wrong".to_owned(),
+        ),
+    };
+    Concern {
+        mark: '!',
+        text: format!("{who}: too many wrong codes."),
+        cure: Some(cure),
+    }
 }
 
 fn unenrolled(status: &Status) -> Option<Concern> {
-    let total = status.unenrolled_count;
-    let accounts = count(total, "account");
-    let verb = if total == 1 { "has" } else { "have" };
-    let text = format!(
-        "{accounts} with a login shell {verb} no active device: {}.",
-        names(&status.unenrolled, total)
-    );
-    (total > 0).then(|| Concern::act(text, UNENROLLED_CURE))
+    let total = status.unenrolled_count.unwrap_or_default();
+    let names = names(&status.unenrolled, total);
+    (total > 0).then(|| Concern::know(format!("Without an active device: {names}."), None))
 }
 
 fn recovery(status: &Status) -> Option<Concern> {
@@ -126,7 +113,21 @@ fn recovery(status: &Status) -> Option<Concern> {
         "Few recovery codes left: {}.",
         names(&few, few.len() as u64)
     );
-    (!few.is_empty()).then(|| Concern::act(text, "midclt 2fa recovery NAME"))
+    (!few.is_empty()).then(|| Concern::know(text, None))
+}
+
+fn bypasses(status: &Status) -> impl Iterator<Item = Concern> {
+    status.bypasses.iter().map(|bypass| {
+        let text = format!(
+            "{} without a code: {} until {} ({}).",
+            bypass::who(bypass),
+            count(bypass.uses_left.into(), "login"),
+            time::minute(bypass.until),
+            bypass.reason
+        );
+        let cure = format!("midclt 2fa bypass --delete {}", bypass.id);
+        Concern::know(text, Some(&cure))
+    })
 }
 
 fn exemptions(status: &Status) -> Option<Concern> {
@@ -142,7 +143,7 @@ fn exemptions(status: &Status) -> Option<Concern> {
         })
         .collect();
     let text = format!("Exempt from codes: {}.", first_of(&each));
-    (!each.is_empty()).then(|| Concern::know(text, "midclt 2fa exempt --list"))
+    (!each.is_empty()).then(|| Concern::know(text, Some("midclt 2fa exempt --list")))
 }
 
 fn grace(status: &Status) -> Option<Concern> {
@@ -152,7 +153,7 @@ fn grace(status: &Status) -> Option<Concern> {
         .map(|grace| format!("{} until {}", grace.username, time::minute(grace.until)))
         .collect();
     let text = format!("In grace, without a device: {}.", first_of(&each));
-    (!each.is_empty()).then(|| Concern::know(text, "midclt 2fa grace --list"))
+    (!each.is_empty()).then(|| Concern::know(text, Some("midclt 2fa grace --list")))
 }
 
 fn first_of(each: &[String]) -> String {

@@ -52,7 +52,8 @@ pub(super) struct Status {
     grace: Vec<Grace>,
     /// The first of the accounts with a login shell and without an active device.
     unenrolled: Vec<String>,
-    unenrolled_count: u64,
+    /// None where nobody knows.
+    unenrolled_count: Option<u64>,
     devices: Vec<DeviceUse>,
     /// Accounts with few recovery codes.
     recovery: Vec<CodesLeft>,
@@ -70,8 +71,10 @@ struct Accounts {
 
 #[derive(Debug, Deserialize)]
 struct Lock {
-    username: String,
-    source: String,
+    /// None: names that nobody has, or an address for all accounts.
+    username: Option<String>,
+    /// None: addresses from which nobody has logged in yet.
+    source: Option<String>,
     retry_after: i64,
 }
 
@@ -100,7 +103,8 @@ impl Status {
         let others = self.unenrolled.iter().filter(|name| *name != user);
         let others: Vec<_> = others.cloned().collect();
         let left_out = self.unenrolled.len() - others.len();
-        let number = self.unenrolled_count.saturating_sub(left_out as u64);
+        let number = self.unenrolled_count.unwrap_or_default();
+        let number = number.saturating_sub(left_out as u64);
         (number, names(&others, number))
     }
 }

@@ -32,9 +32,11 @@ fn troubled(devices: usize) -> Status {
         json!({"username": format!("user{number}"), "name": "phone", "state": "PENDING",
                "last_used": null})
     };
-    let lock = |name: &str| json!({"username": name, "source": "192.0.2.1", "retry_after": 700});
+    let lock = |name: Value, source: Value| json!({"username": name, "source": source, "retry_after": 700});
     status(json!({
-        "locks": [lock("alice"), lock("bob"), lock("carol"), lock("dave"), lock("erin")],
+        "locks": [lock("alice".into(), "192.0.2.1".into()), lock("bob".into(), "local".into()),
+                  lock("carol".into(), Value::Null), lock("dave".into(), "192.0.2.1".into()),
+                  lock(Value::Null, "192.0.2.1".into())],
         "bypasses": [
             {"id": 4, "username": "bob", "until": 1_795_509_000, "uses_left": 1, "reason": "phone",
              "created": 0},
@@ -48,7 +50,13 @@ fn troubled(devices: usize) -> Status {
         "unenrolled_count": 70,
         "recovery": [{"username": "alice", "remaining": 2}, {"username": "bob", "remaining": 0}],
         "clock": {"synchronised": false, "max_error": null},
-        "warnings": ["The window of 4 steps is out of the advised range."],
+        "warnings": [
+            "A bypass lets everybody in without a code. To end it: midclt 2fa bypass --list, then \
+             midclt 2fa bypass --delete ID",
+            "Nothing keeps the clock right; once it is half a minute wrong, right codes are \
+             refused. To see what should keep it: timedatectl status",
+            "A code is good for 270 s, and should be for at most 120.",
+        ],
         "devices": (0..devices).map(device).collect::<Vec<_>>(),
     }))
 }
@@ -93,26 +101,26 @@ fn the_worst_first() {
 Two-factor authentication is ON.
 services.ssh is on; codes of 1 step before and after now are accepted.
 
-! EVERYBODY without a code: 2 logins until 2026-11-24 08:30 UTC (outage).
-      midclt 2fa bypass --delete 5
+! A bypass lets everybody in without a code. To end it:
+      midclt 2fa bypass --list, then midclt 2fa bypass --delete ID
+! Nothing keeps the clock right; once it is half a minute wrong, right codes are
+  refused. To see what should keep it:
+      timedatectl status
+! A code is good for 270 s, and should be for at most 120.
 ! alice must wait 12 min from 192.0.2.1: too many wrong codes.
       midclt 2fa log alice     then: midclt 2fa unlock alice
-! bob must wait 12 min from 192.0.2.1: too many wrong codes.
+! bob must wait 12 min from this machine: too many wrong codes.
       midclt 2fa log bob     then: midclt 2fa unlock bob
-! carol must wait 12 min from 192.0.2.1: too many wrong codes.
+! carol must wait 12 min from new addresses: too many wrong codes.
       midclt 2fa log carol     then: midclt 2fa unlock carol
 ! 2 more must wait after wrong codes.
       midclt 2fa log --outcome locked
-! The clock is not synchronised: right codes may be refused.
-      timedatectl
-! The window of 4 steps is out of the advised range.
-! 70 accounts with a login shell have no active device: a, b, c, d, e, f and 64
-  more.
-      midclt 2fa device add NAME     or: midclt 2fa invite NAME
-! Few recovery codes left: alice 2, bob none.
-      midclt 2fa recovery NAME
+- Without an active device: a, b, c, d, e, f and 64 more.
+- Few recovery codes left: alice 2, bob none.
 - bob without a code: 1 login until 2026-11-24 08:30 UTC (phone).
       midclt 2fa bypass --delete 4
+- EVERYBODY without a code: 2 logins until 2026-11-24 08:30 UTC (outage).
+      midclt 2fa bypass --delete 5
 - Exempt from codes: backup until 2027-01-01 00:00 UTC.
       midclt 2fa exempt --list
 - In grace, without a device: gus until 2027-01-01 00:00 UTC.
@@ -157,6 +165,24 @@ fn it_fits_a_console() {
         many.ends_with("... and 87 more: midclt 2fa device list\n"),
         "{many}"
     );
+}
+
+/// Whom an address, or a name that nobody has, keeps waiting.
+#[test]
+fn locks_of_nobody() {
+    let lock = json!({"username": null, "source": "192.0.2.1", "retry_after": 60});
+    let text = page(&status(json!({"locks": [lock]})), 24);
+    let expected = "\
+! 192.0.2.1 must wait 60 s: too many wrong codes.
+      midclt 2fa log --outcome wrong
+";
+    assert!(text.contains(expected), "{text}");
+}
+
+#[test]
+fn nobody_knows_who_has_no_device() {
+    let text = page(&status(json!({"unenrolled_count": null})), 24);
+    assert!(text.contains("Nothing to do."), "{text}");
 }
 
 #[test]

@@ -192,7 +192,7 @@ fn renew() {
     let mut terminal = at_terminal(&played, &["renew"]);
     terminal.answer(SCAN, "123456");
     assert_eq!(terminal.end().0, 0);
-    let request = json!([{"username": "root", "name": "phone", "replaces": 1}]);
+    let request = json!([{"username": "root", "replaces": 1}]);
     let asked = played.asked();
     assert_eq!(asked[0], (QUERY.to_owned(), json!([{"username": "root"}])));
     assert_eq!(asked[1], (CREATE.to_owned(), request));

@@ -155,8 +155,6 @@ fn a_second_device() {
     terminal.answer(SCAN, "222222");
     assert_eq!(terminal.end().0, 0);
     let asked = played.asked();
-    let second = json!([{"username": "root", "name": "phone 2"}]);
-    assert_eq!(asked[7], (CREATE.to_owned(), second));
     assert_eq!(
         asked[8],
         (CONFIRM.to_owned(), json!([{"id": 4, "token": "222222"}]))
