@@ -204,7 +204,7 @@ fn is_digits(text: &str) -> bool {
     !text.is_empty() && text.len() <= LONGEST_TEXT && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-pub(crate) fn text(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<String> {
+fn text(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<String> {
     let text = match value {
         Value::String(text) => text,
         Value::Number(number) if is_integer(&number) => number.to_string(),
@@ -217,7 +217,7 @@ pub(crate) fn text(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Str
     Some(text)
 }
 
-pub(crate) fn refuse<T>(at: &At<'_>, issues: &mut Issues, message: &str) -> Option<T> {
+fn refuse<T>(at: &At<'_>, issues: &mut Issues, message: &str) -> Option<T> {
     issues.wrong(at, message);
     None
 }

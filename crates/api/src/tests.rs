@@ -700,7 +700,7 @@ fn names_of_nobody_and_options_that_are_none_are_refused() {
         (
             "user.renew_2fa_secret",
             json!([null, { "interval": "x", "uid": 1 }]),
-            "[EINVAL] username: Not a string\n\
+            "[EINVAL] username: null not allowed\n\
              [EINVAL] twofactor_options.interval: Not an integer\n\
              [EINVAL] twofactor_options.uid: Field was not expected\n",
         ),
