@@ -138,4 +138,26 @@ mod with_a_user_database_that_hangs {
             config["secret_configured"] == Value::Bool(true)
         });
     }
+
+    /// Nothing can end a look-up, so stopping waits for it no longer than for a client that does not read.
+    #[test]
+    fn a_look_up_that_hangs_keeps_the_daemon_from_nothing() {
+        let mut daemon = Daemon::builder().accounts(&ALICE).start();
+        let hang = daemon.accounts().hang();
+        let mut sockets = [(); 3].map(|()| daemon.connect());
+        for socket in &mut sockets {
+            socket.send(&request(1, "user.renew_2fa_secret", json!(["alice", {}])));
+            handed_in(socket);
+        }
+        assert!(daemon.stop().success(), "{}", daemon.log());
+        hang.end(daemon.accounts(), &ALICE);
+        daemon.restart();
+        let config = daemon
+            .connect()
+            .call("user.twofactor_config", json!(["alice"]));
+        assert_eq!(
+            config["secret_configured"], false,
+            "nobody was told that it is"
+        );
+    }
 }
