@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use testkit::{Daemon, Socket, binaries};
 use tungstenite::Message;
 
-use crate::support::{audit, database, enable, eventually, good_codes, request};
+use crate::support::{audit, database, enable, eventually, good_codes, request, stray_guess};
 
 const ROUNDS: u64 = 40;
 
@@ -141,12 +141,15 @@ fn renew_use_and_change(path: &Path, answers: &AtomicU64, ssh: bool) -> Promised
 
 /// Writes too, so that batches hold calls of several.
 fn guess(path: &Path, answers: &AtomicU64) -> Promised {
+    static GUESSES: AtomicU64 = AtomicU64::new(0);
     let mut client = Client::connect(path, answers);
-    let wrong = json!(["000000"]);
-    while client
-        .call("auth.twofactor.verify", wrong.clone())
-        .is_some()
-    {}
+    let mut guess = || {
+        let number = GUESSES.fetch_add(1, Ordering::Relaxed);
+        client.call("auth.twofactor.authenticate", stray_guess(number))
+    };
+    while let Some(answer) = guess() {
+        assert_eq!(answer["verdict"], "WRONG");
+    }
     Promised::default()
 }
 

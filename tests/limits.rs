@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::Daemon;
 
-use crate::support::{WriteLock, audited, enable, eventually, request, verify};
+use crate::support::{WriteLock, audited, enable, eventually, request, stray_guess};
 
 /// Resident memory of the daemon, in KiB.
 fn resident_kib(daemon: &Daemon) -> u64 {
@@ -28,7 +28,7 @@ fn the_twenty_first_call_in_flight_is_refused() {
     enable(&mut socket);
     let lock = WriteLock::take(&daemon);
     for id in 1..=23 {
-        socket.send(&request(id, "auth.twofactor.verify", json!(["000000"])));
+        socket.send(&request(id, "auth.twofactor.authenticate", stray_guess(id)));
     }
     for id in 21..=23 {
         let refusal = json!({
@@ -44,31 +44,32 @@ fn the_twenty_first_call_in_flight_is_refused() {
     assert_eq!(socket.call("core.ping", json!([])), "pong", "reads go on");
     // Other connections have places of their own.
     let mut other = daemon.connect();
-    other.send(&request(1, "auth.twofactor.verify", json!(["000000"])));
+    other.send(&request(1, "auth.twofactor.authenticate", stray_guess(24)));
     drop(lock);
     let mut answered: Vec<Value> = (0..20).map(|_| socket.recv()).collect();
-    assert!(
-        answered.iter().all(|reply| reply["result"] == false),
-        "{answered:?}"
-    );
+    let is_wrong = |reply: &Value| reply["result"]["verdict"] == "WRONG";
+    assert!(answered.iter().all(is_wrong), "{answered:?}");
     answered.sort_by_key(|reply| reply["id"].as_u64());
     assert!((1..=20).eq(answered.iter().filter_map(|reply| reply["id"].as_u64())));
-    assert_eq!(other.recv()["result"], false);
+    assert!(is_wrong(&other.recv()));
     assert_eq!(audited(&daemon.state_dir(), "wrong"), 21);
-    assert!(!verify(&mut socket, "000000"), "the places are free again");
+    let again = socket.rpc("auth.twofactor.authenticate", stray_guess(25));
+    assert!(is_wrong(&again), "the places are free again");
 }
 
 /// A notification cannot be refused, so whoever sends too many has to wait.
 #[test]
 fn notifications_over_the_limit_wait_and_are_not_lost() {
-    const MANY: usize = 70;
+    const MANY: u64 = 70;
     let daemon = Daemon::start();
     let mut socket = daemon.connect();
     enable(&mut socket);
     let lock = WriteLock::take(&daemon);
-    let notification = r#"{"jsonrpc":"2.0","method":"auth.twofactor.verify","params":["000000"]}"#;
-    for _ in 0..MANY {
-        socket.send(notification);
+    for number in 0..MANY {
+        let method = "auth.twofactor.authenticate";
+        let params = stray_guess(number);
+        let notification = json!({"jsonrpc": "2.0", "method": method, "params": params});
+        socket.send(&notification.to_string());
     }
     socket.send(&request(1, "core.ping", json!([])));
     socket.assert_silent(Duration::from_millis(300));
@@ -81,9 +82,11 @@ fn notifications_over_the_limit_wait_and_are_not_lost() {
     assert_eq!(socket.recv()["result"], "pong");
     // The last twenty of them may still be on their way.
     let state = daemon.state_dir();
-    eventually("the last of them", || audited(&state, "wrong") >= MANY);
-    assert_eq!(audited(&state, "wrong"), MANY);
-    assert!(!verify(&mut socket, "000000"), "the places are free again");
+    let audited = || u64::try_from(audited(&state, "wrong")).unwrap();
+    eventually("the last of them", || audited() >= MANY);
+    assert_eq!(audited(), MANY);
+    let again = socket.call("auth.twofactor.authenticate", stray_guess(MANY));
+    assert_eq!(again["verdict"], "WRONG", "the places are free again");
 }
 
 #[test]

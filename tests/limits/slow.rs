@@ -9,7 +9,9 @@ use serde_json::json;
 use testkit::{Daemon, Socket};
 
 use super::resident_kib;
-use crate::support::{assert_alive, audited, enable, frame, good_codes, request, verify};
+use crate::support::{
+    assert_alive, audited, enable, frame, good_codes, request, stray_guess, verify,
+};
 
 /// What a client that reads nothing may cost: the figure of the main job.
 const MOST_KIB: u64 = 16 * 1024;
@@ -49,7 +51,7 @@ fn a_client_that_reads_nothing_waits_alone() {
     let greedy: Vec<Socket> = [
         request(1, "core.get_methods", json!([])),
         request(1, "core.nothing", json!([padding])),
-        request(1, "auth.twofactor.verify", json!(["000000"])),
+        request(1, "auth.twofactor.authenticate", stray_guess(1)),
         format!(r#"{{"jsonrpc":"1.0","id":"{padding}"}}"#),
     ]
     .iter()
