@@ -4,21 +4,21 @@ use crate::{OutOfRange, UnixTime};
 
 const DAY_SECS: u64 = 86_400;
 
-/// The numbers of the throttle. A policy can make them stricter within a range, never weaker than
-/// [`Limits::DEFAULT`].
+/// The numbers of the throttle. A policy can change each within a range: none can be turned off, no
+/// wait is longer than an hour, and no account takes more than NIST's 100 failures.
 ///
 /// Sources: RFC 4226 §7.3 (delays, not only locks), NIST SP 800-63B §5.2.2 (at most 100 failures).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Failures in a row of an account and source until there is a wait: 3 to 5.
+    /// Failures in a row of an account and source until there is a wait: 1 to 10.
     pub free_failures: u32,
-    /// The first wait; each further one is twice as long: 30 to 600 s.
+    /// The first wait; each further one is twice as long: 1 to 3,600 s.
     pub first_wait_secs: u32,
-    /// The longest wait: 3,600 to 86,400 s.
+    /// The longest wait, and never shorter than the first: 60 to 3,600 s.
     pub longest_wait_secs: u32,
-    /// Failures of a source over all accounts until there is a wait: 5 to 20.
+    /// Failures of a source over all accounts until there is a wait: 5 to 100.
     pub source_failures: u32,
-    /// Failures of an account's new sources until new sources are closed: 20 to 100.
+    /// Failures of an account's new sources until new sources are closed: 10 to 100.
     pub account_failures: u32,
     /// How many of those are forgotten in a day: 1 to 10.
     pub account_forgets_per_day: u32,
@@ -49,12 +49,13 @@ impl Limits {
     /// # Errors
     /// The first field that is not.
     pub fn validated(self) -> Result<Limits, OutOfRange> {
+        let longest = self.first_wait_secs.max(60)..=3600;
         let fields = [
-            ("free_failures", self.free_failures, 3..=5),
-            ("first_wait_secs", self.first_wait_secs, 30..=600),
-            ("longest_wait_secs", self.longest_wait_secs, 3600..=86_400),
-            ("source_failures", self.source_failures, 5..=20),
-            ("account_failures", self.account_failures, 20..=100),
+            ("free_failures", self.free_failures, 1..=10),
+            ("first_wait_secs", self.first_wait_secs, 1..=3600),
+            ("longest_wait_secs", self.longest_wait_secs, longest),
+            ("source_failures", self.source_failures, 5..=100),
+            ("account_failures", self.account_failures, 10..=100),
             (
                 "account_forgets_per_day",
                 self.account_forgets_per_day,
@@ -101,19 +102,19 @@ mod tests {
     type Field = fn(&mut Limits) -> &mut u32;
 
     #[test]
-    fn the_default_is_valid_and_nothing_weaker() {
+    fn the_default_is_valid_and_each_number_has_its_range() {
         assert_eq!(Limits::DEFAULT.validated(), Ok(Limits::DEFAULT));
         let fields: [(&str, Field, u32, u32); 7] = [
-            ("free_failures", |l| &mut l.free_failures, 3, 5),
-            ("first_wait_secs", |l| &mut l.first_wait_secs, 30, 600),
+            ("free_failures", |l| &mut l.free_failures, 1, 10),
+            ("first_wait_secs", |l| &mut l.first_wait_secs, 1, 3600),
             (
                 "longest_wait_secs",
                 |l| &mut l.longest_wait_secs,
+                60,
                 3600,
-                86_400,
             ),
-            ("source_failures", |l| &mut l.source_failures, 5, 20),
-            ("account_failures", |l| &mut l.account_failures, 20, 100),
+            ("source_failures", |l| &mut l.source_failures, 5, 100),
+            ("account_failures", |l| &mut l.account_failures, 10, 100),
             (
                 "account_forgets_per_day",
                 |l| &mut l.account_forgets_per_day,
@@ -140,6 +141,18 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn the_longest_wait_is_not_shorter_than_the_first() {
+        let limits = Limits {
+            first_wait_secs: 600,
+            longest_wait_secs: 599,
+            ..Limits::DEFAULT
+        };
+        let error = limits.validated().unwrap_err();
+        let text = "longest_wait_secs must be between 600 and 3600";
+        assert_eq!(error.to_string(), text);
     }
 
     #[test]

@@ -103,7 +103,7 @@ mod tests {
     fn numbers_in_range() {
         assert_eq!(Policy::DEFAULT.validated(), Ok(Policy::default()));
         let lax = Limits {
-            free_failures: 9,
+            free_failures: 11,
             ..Limits::DEFAULT
         };
         let cases = [
@@ -154,7 +154,7 @@ mod tests {
                     limits: lax,
                     ..Policy::DEFAULT
                 },
-                "free_failures must be between 3 and 5",
+                "free_failures must be between 1 and 10",
             ),
         ];
         for (policy, message) in cases {
