@@ -42,7 +42,7 @@ const PAGE: Query = Query {
 const IN_GRACE: Query = Query {
     record: RECORD,
     sql: "SELECT uid, name, grace_until, failures_since_login, last_login FROM accounts \
-        WHERE grace_until IS NOT NULL ORDER BY grace_until LIMIT ?1",
+        WHERE grace_until > ?1 ORDER BY grace_until LIMIT ?2",
 };
 
 pub(crate) const IDENTITY: Query = Query {
@@ -80,12 +80,16 @@ impl ReadTx<'_> {
         self.all(&PAGE, params![after, limit], record)
     }
 
-    /// Accounts that were given grace, from the one whose grace ends first, at most `limit`.
+    /// Accounts whose grace is not over, from the one whose grace ends first, at most `limit`.
     ///
     /// # Errors
     /// One of them cannot be read.
-    pub fn accounts_in_grace(&self, limit: u32) -> Result<Vec<AccountRecord>, StoreError> {
-        self.all(&IN_GRACE, [limit], record)
+    pub fn accounts_in_grace(
+        &self,
+        today: UnixTime,
+        limit: u32,
+    ) -> Result<Vec<AccountRecord>, StoreError> {
+        self.all(&IN_GRACE, params![secs(today), limit], record)
     }
 
     /// Whether an account is the one that is stored.

@@ -201,7 +201,6 @@ impl WriteTx<'_> {
         const INSERT: &str = "INSERT INTO devices (uid, secret, algorithm, digits, step_secs, \
             floor, created, name, pending_until, pending_floor, replaces) \
             VALUES (?1, x'', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        const SEAL: &str = "UPDATE devices SET secret = ?2 WHERE id = ?1";
         let Device {
             secret,
             algorithm,
@@ -229,9 +228,44 @@ impl WriteTx<'_> {
             ],
         )?;
         // The id is part of the seal, so the row comes first.
-        let sealed = self.sealer().seal(place(id), secret.bytes())?;
-        self.write(SEAL, params![id, sealed])?;
+        self.seal(id, secret)?;
         Ok(id)
+    }
+
+    /// Gives an active device a new secret, and with it a new floor; its name and its place among the
+    /// account's devices stay. The old secret is overwritten.
+    ///
+    /// # Errors
+    /// There is no such device, the master key is missing, or it cannot be written.
+    pub fn renew_device(&mut self, id: i64, device: &Device) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE devices SET algorithm = ?2, digits = ?3, step_secs = ?4, \
+            floor = ?5, created = ?6, last_used = NULL WHERE id = ?1 AND pending_until IS NULL";
+        let Device {
+            secret,
+            algorithm,
+            digits,
+            step,
+            floor,
+        } = device;
+        let (algorithm, now) = (algorithm.as_str(), secs(self.now()));
+        let look = params![
+            id,
+            algorithm,
+            digits.get(),
+            step.as_secs(),
+            secs(*floor),
+            now
+        ];
+        match self.write(SQL, look)? {
+            0 => Err(StoreError::Damaged { record: RECORD }),
+            _ => self.seal(id, secret),
+        }
+    }
+
+    fn seal(&self, id: i64, secret: &Secret) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE devices SET secret = ?2 WHERE id = ?1";
+        let sealed = self.sealer().seal(place(id), secret.bytes())?;
+        self.write(SQL, params![id, sealed]).map(drop)
     }
 
     /// Makes a pending device active, and removes the one it replaces, if that is of the same

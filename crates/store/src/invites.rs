@@ -26,6 +26,11 @@ const INVITES: Query = Query {
     sql: "SELECT id, uid, hash, until, created FROM invites ORDER BY id",
 };
 
+const BY_ID: Query = Query {
+    record: "invite",
+    sql: "SELECT id, uid, hash, until, created FROM invites WHERE id = ?1",
+};
+
 pub(crate) const INVITES_FOR: Query = Query {
     record: "invite",
     sql: "SELECT id, uid, hash, until, created FROM invites WHERE uid = ?1 ORDER BY id",
@@ -38,6 +43,14 @@ impl ReadTx<'_> {
     /// One of them cannot be read.
     pub fn invites(&self) -> Result<Vec<InviteRecord>, StoreError> {
         self.all(&INVITES, [], invite)
+    }
+
+    /// One invite.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn invite(&self, id: i64) -> Result<Option<InviteRecord>, StoreError> {
+        self.one(&BY_ID, [id], invite)
     }
 
     /// The invites of an account, also those that are over and not yet removed.

@@ -43,7 +43,7 @@ pub use backup::Copy;
 pub use devices::{DeviceRecord, NewDevice, StoredDevice};
 pub use error::{StateError, StoreError};
 pub use invites::InviteRecord;
-pub use overview::{AccountCounts, CodesLeft};
+pub use overview::{AccountCounts, CodesLeft, DeviceShapes};
 pub use permits::{BypassRecord, ExemptionRecord};
 pub use recovery::RecoverySet;
 pub use settings::Settings;

@@ -2,9 +2,10 @@
 //! no door may ask them.
 
 use rusqlite::params;
-use twofactor::{AccountKey, Level, Source, UnixTime};
+use twofactor::{AccountKey, Level, Source, TimeStep, UnixTime};
 
 use crate::rows::{Fields, Query, number, secs};
+use crate::seal::OVERHEAD_BYTES;
 use crate::throttle::{StoredStreak, level, stored_streak};
 use crate::{ReadTx, StoreError};
 
@@ -29,6 +30,29 @@ pub struct CodesLeft {
     /// Its codes that are not used.
     pub left: u32,
 }
+
+/// How codes of the devices look, all together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeviceShapes {
+    /// The longest time step of an active device; `None` where there is none.
+    pub longest_step: Option<TimeStep>,
+    /// Devices whose time step is outside 15 to 120 s, the advised range.
+    pub odd_steps: u32,
+    /// Devices whose secret has less than 128 bits (RFC 4226 §4 R6).
+    pub weak_secrets: u32,
+}
+
+const SHAPES: Query = Query {
+    record: "device",
+    sql: "SELECT max(step_secs) FILTER (WHERE pending_until IS NULL), \
+        count(*) FILTER (WHERE step_secs NOT BETWEEN 15 AND 120), \
+        count(*) FILTER (WHERE length(secret) < ?1) FROM devices",
+};
+
+const ENROLLED: Query = Query {
+    record: "device",
+    sql: "SELECT DISTINCT uid FROM devices WHERE pending_until IS NULL",
+};
 
 const COUNTS: Query = Query {
     record: "overview",
@@ -80,6 +104,33 @@ impl ReadTx<'_> {
                 without_codes: row.get(3)?,
             })
         })
+    }
+
+    /// How codes of the devices look. Works without the master key: a sealed secret is longer than
+    /// the secret by a length that is always the same.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn device_shapes(&self) -> Result<DeviceShapes, StoreError> {
+        const STRONG_BYTES: usize = 16;
+        let sealed = number(STRONG_BYTES + OVERHEAD_BYTES);
+        self.only(&SHAPES, [sealed], |row| {
+            let longest: Option<u32> = row.get(0)?;
+            let step = |secs| row.valid(TimeStep::from_secs(secs));
+            Ok(DeviceShapes {
+                longest_step: longest.map(step).transpose()?,
+                odd_steps: row.get(1)?,
+                weak_secrets: row.get(2)?,
+            })
+        })
+    }
+
+    /// The accounts that have an active device.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn enrolled_uids(&self) -> Result<Vec<u32>, StoreError> {
+        self.all(&ENROLLED, [], |row| row.get(0))
     }
 
     /// Accounts that saved recovery codes and have at most so many left, the fewest first.

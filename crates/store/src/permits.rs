@@ -46,6 +46,12 @@ const BYPASSES: Query = Query {
         ORDER BY id",
 };
 
+const BYPASS_BY_ID: Query = Query {
+    record: BYPASS,
+    sql: "SELECT id, uid, until, boot_id, boot_until, uses_left, reason, created FROM bypasses \
+        WHERE id = ?1",
+};
+
 pub(crate) const BYPASSES_FOR: Query = Query {
     record: BYPASS,
     sql: "SELECT id, uid, until, boot_id, boot_until, uses_left, reason, created FROM bypasses \
@@ -55,6 +61,11 @@ pub(crate) const BYPASSES_FOR: Query = Query {
 const EXEMPTIONS: Query = Query {
     record: EXEMPTION,
     sql: "SELECT id, uid, until, reason, created FROM exemptions ORDER BY id",
+};
+
+const EXEMPTION_BY_ID: Query = Query {
+    record: EXEMPTION,
+    sql: "SELECT id, uid, until, reason, created FROM exemptions WHERE id = ?1",
 };
 
 pub(crate) const EXEMPT_UNTIL: Query = Query {
@@ -69,6 +80,14 @@ impl ReadTx<'_> {
     /// One of them cannot be read.
     pub fn bypasses(&self) -> Result<Vec<BypassRecord>, StoreError> {
         self.all(&BYPASSES, [], bypass)
+    }
+
+    /// One bypass.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn bypass(&self, id: i64) -> Result<Option<BypassRecord>, StoreError> {
+        self.one(&BYPASS_BY_ID, [id], bypass)
     }
 
     /// The bypasses that an account may use, its own before those for everybody, which are all that an
@@ -86,6 +105,14 @@ impl ReadTx<'_> {
     /// One of them cannot be read.
     pub fn exemptions(&self) -> Result<Vec<ExemptionRecord>, StoreError> {
         self.all(&EXEMPTIONS, [], exemption)
+    }
+
+    /// One exemption.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn exemption(&self, id: i64) -> Result<Option<ExemptionRecord>, StoreError> {
+        self.one(&EXEMPTION_BY_ID, [id], exemption)
     }
 
     /// The latest end of an account's exemptions, which may have passed.

@@ -13,6 +13,9 @@ use crate::{StoreError, entropy};
 const VERSION: u8 = 1;
 const NONCE_BYTES: usize = 24;
 
+/// By how much a sealed value is longer than what is sealed: version, nonce and tag.
+pub(crate) const OVERHEAD_BYTES: usize = 1 + NONCE_BYTES + 16;
+
 /// What a sealed value is, and where it belongs.
 #[derive(Clone, Copy)]
 pub(crate) struct Place {

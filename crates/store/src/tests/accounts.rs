@@ -83,11 +83,23 @@ fn grace_is_given_and_taken() {
         !desk.write(|tx| tx.set_grace(5, Some(NOW))),
         "no such account"
     );
-    let mut in_grace = || -> Vec<u32> {
-        let found = desk.read(|tx| tx.accounts_in_grace(10));
+    let mut in_grace = |today, limit| -> Vec<u32> {
+        let found = desk.read(|tx| tx.accounts_in_grace(today, limit));
         found.iter().map(|found| found.account.uid).collect()
     };
-    assert_eq!(in_grace(), [1001, 1000], "whose ends first comes first");
+    assert_eq!(
+        in_grace(NOW, 10),
+        [1001, 1000],
+        "whose ends first comes first"
+    );
+    assert_eq!(in_grace(NOW, 1), [1001]);
+    let week = 7 * 86_400;
+    assert_eq!(
+        in_grace(after(week), 1),
+        [1000],
+        "what is over takes no place"
+    );
+    assert_eq!(in_grace(after(2 * week), 10), []);
     assert!(desk.write(|tx| tx.set_grace(1001, None)));
     assert_eq!(desk.read(|tx| tx.account(1001)).unwrap().grace_until, None);
 }

@@ -312,6 +312,60 @@ fn a_deleted_secret_is_overwritten() {
     assert!(!bytes.windows(sealed.len()).any(|window| window == sealed));
 }
 
+/// The 22.12 API shows the first active device: after a renewal that is the renewed one, also where
+/// there is another.
+#[test]
+fn a_renewed_device_keeps_its_place_and_its_old_secret_is_overwritten() {
+    let mut desk = Desk::new();
+    let first = add(&mut desk, &ACTIVE);
+    add(&mut desk, &ACTIVE);
+    desk.write(|tx| tx.record_use(first, after(30)));
+    let first_secret = "SELECT secret FROM devices WHERE id = 1";
+    let old: Vec<u8> = desk
+        .other()
+        .query_row(first_secret, [], |row| row.get(0))
+        .unwrap();
+    desk.wait_until(60);
+    let renewed = Device {
+        digits: Digits::new(8).unwrap(),
+        step: TimeStep::from_secs(60).unwrap(),
+        ..device(Secret::generate([8; 20]))
+    };
+    desk.write(|tx| tx.renew_device(first, &renewed));
+    let mut desk = desk.restarted();
+    let found = desk.read(|tx| tx.first_active_device(1000)).unwrap();
+    assert_eq!(found.device, renewed);
+    let record = DeviceRecord {
+        id: first,
+        uid: 1000,
+        name: "phone".to_owned(),
+        algorithm: Algorithm::Sha1,
+        digits: renewed.digits,
+        step: renewed.step,
+        floor: UnixTime::EPOCH,
+        created: after(60),
+        last_used: None,
+        enrolment: Enrolment::Active,
+        replaces: None,
+    };
+    assert_eq!(found.record, record);
+    let pending = add(
+        &mut desk,
+        &Added {
+            enrolment: PENDING,
+            ..ACTIVE
+        },
+    );
+    for none in [pending, 99] {
+        let refused = desk.try_write(|tx| tx.renew_device(none, &renewed));
+        assert!(matches!(refused, Err(StoreError::Damaged { .. })), "{none}");
+    }
+    let database = desk.place.file("middlewared.db");
+    drop((desk.writer, desk.reader));
+    let bytes = fs::read(database).unwrap();
+    assert!(!bytes.windows(old.len()).any(|window| window == old));
+}
+
 #[test]
 fn damage_is_an_error_and_not_a_default() {
     let mut desk = Desk::new();

@@ -1,6 +1,6 @@
 //! What an administrator's overview counts.
 
-use twofactor::{AccountKey, PARTS_PER_FAILURE};
+use twofactor::{AccountKey, PARTS_PER_FAILURE, TimeStep};
 
 use super::recovery::add as add_codes;
 use super::throttle::{ALICE, attempt, fail};
@@ -50,6 +50,50 @@ fn accounts_are_counted_by_what_they_have() {
         desk.write(|tx| tx.use_recovery_code(set, position));
     }
     assert_eq!(desk.read(|tx| tx.account_counts(NOW)), counts(2), "used up");
+}
+
+/// What is weak shows without the master key.
+#[test]
+fn devices_that_are_not_as_advised_are_counted() {
+    let mut desk = Desk::new();
+    let none = DeviceShapes {
+        longest_step: None,
+        odd_steps: 0,
+        weak_secrets: 0,
+    };
+    assert_eq!(desk.read(|tx| tx.device_shapes()), none);
+    assert_eq!(desk.read(|tx| tx.enrolled_uids()), []);
+    let pending = Enrolment::Pending { until: after(60) };
+    for (uid, step, secret_bytes, enrolment) in [
+        (1000, 15, 16, Enrolment::Active),
+        (1000, 120, 20, Enrolment::Active),
+        (1001, 14, 15, Enrolment::Active),
+        (1002, 121, 10, pending),
+    ] {
+        let step = TimeStep::from_secs(step).unwrap();
+        let secret = Secret::from_bytes(&[7; 20][..secret_bytes]).unwrap();
+        desk.write(|tx| {
+            tx.add_device(&NewDevice {
+                uid,
+                name: "phone",
+                enrolment,
+                replaces: None,
+                device: &Device {
+                    step,
+                    ..device(secret.clone())
+                },
+            })
+        });
+    }
+    std::fs::remove_file(desk.place.file("middlewared.key")).unwrap();
+    let mut desk = desk.restarted();
+    let shapes = DeviceShapes {
+        longest_step: TimeStep::from_secs(120),
+        odd_steps: 2,
+        weak_secrets: 2,
+    };
+    assert_eq!(desk.read(|tx| tx.device_shapes()), shapes);
+    assert_eq!(desk.read(|tx| tx.enrolled_uids()), [1000, 1001]);
 }
 
 #[test]

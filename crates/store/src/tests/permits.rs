@@ -26,6 +26,8 @@ fn a_bypass_comes_back_for_whom_it_was_given() {
         created: NOW,
     };
     assert_eq!(desk.read(|tx| tx.bypasses())[0], record);
+    assert_eq!(desk.read(|tx| tx.bypass(1)), Some(record));
+    assert_eq!(desk.read(|tx| tx.bypass(4)), None);
     let mut whose = |uid| -> Vec<Option<u32>> {
         let found = desk.read(|tx| tx.bypasses_for(uid));
         found.iter().map(|found| found.uid).collect()
@@ -67,6 +69,8 @@ fn the_latest_exemption_counts() {
         created: NOW,
     };
     assert_eq!(desk.read(|tx| tx.exemptions())[1], record);
+    assert_eq!(desk.read(|tx| tx.exemption(2)), Some(record));
+    assert_eq!(desk.read(|tx| tx.exemption(5)), None);
     assert!(desk.write(|tx| tx.delete_exemption(2)));
     assert!(!desk.write(|tx| tx.delete_exemption(2)));
     assert_eq!(desk.read(|tx| tx.exempt_until(1000)), Some(after(60)));
@@ -86,6 +90,8 @@ fn an_invite_comes_back_and_is_used_once() {
         until: after(60),
         created: NOW,
     };
+    assert_eq!(desk.read(|tx| tx.invite(2)), Some(record.clone()));
+    assert_eq!(desk.read(|tx| tx.invite(3)), None);
     assert_eq!(desk.read(|tx| tx.invites_for(1001)), [record]);
     assert_eq!(desk.read(|tx| tx.invites()).len(), 2);
     assert!(desk.write(|tx| tx.delete_invite(2)));
