@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
-use store::{DeviceRecord, NewDevice, entropy};
+use store::{DeviceRecord, NewDevice, ReadTx, entropy};
 use twofactor::{
     Account, AccountName, Algorithm, Device, Digits, Enrolment, Secret, TimeStep, UnixTime,
 };
@@ -58,14 +58,14 @@ pub(crate) enum State {
 }
 
 impl DeviceEntry {
-    pub(crate) fn new(username: &AccountName, record: &DeviceRecord) -> Self {
+    pub(crate) fn new(username: &str, record: &DeviceRecord) -> Self {
         let (state, expires) = match record.enrolment {
             Enrolment::Active => (State::Active, None),
             Enrolment::Pending { until } => (State::Pending, Some(until.as_secs())),
         };
         Self {
             id: record.id,
-            username: username.as_str().to_owned(),
+            username: username.to_owned(),
             name: record.name.clone(),
             state,
             algorithm: record.algorithm.as_str(),
@@ -77,6 +77,26 @@ impl DeviceEntry {
             replaces: record.replaces,
         }
     }
+}
+
+/// The device that the 22.12 API acts on, for root; works without the master key.
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn first_active(tx: &ReadTx<'_>, uid: u32) -> Result<Option<DeviceRecord>, CallError> {
+    let mut devices = tx.devices(uid)?.into_iter();
+    Ok(devices.find(|record| record.enrolment == Enrolment::Active))
+}
+
+/// What a device is called that nobody has given a name: "phone", "phone 2" and so on.
+pub(crate) fn unused_name(devices: &[DeviceRecord]) -> String {
+    let mut name = UNNAMED.to_owned();
+    let mut number = 1_u32;
+    while devices.iter().any(|device| device.name == name) {
+        number += 1;
+        name = format!("{UNNAMED} {number}");
+    }
+    name
 }
 
 /// A device that nobody has yet: with a secret of its own.
@@ -114,7 +134,7 @@ pub(crate) fn add(
     let id = write.tx.add_device(new)?;
     let record = write.tx.device(id)?;
     let record = record.ok_or_else(|| CallError::internal("the new device cannot be read"))?;
-    let entry = DeviceEntry::new(&account.name, &record);
+    let entry = DeviceEntry::new(account.name.as_str(), &record);
     write.emit(Event::added(DEVICE, id, &entry)?);
     Ok(entry)
 }
@@ -133,10 +153,7 @@ pub(crate) fn activate(
     if let Some(replaced) = pending.replaces {
         write.emit(Event::removed(DEVICE, replaced));
     }
-    if let Some(record) = write.tx.device(pending.id)? {
-        let entry = DeviceEntry::new(username, &record);
-        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?);
-    }
+    changed(write, username, pending.id)?;
     write.alert(Alert {
         kind: AlertKind::DeviceAdded,
         account: Some(username.clone()),
@@ -146,6 +163,22 @@ pub(crate) fn activate(
             None => format!("'{username}' has a new device '{}'", pending.name),
         },
     })
+}
+
+/// Tells subscribers that a device is different now.
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn changed(
+    write: &mut Writing<'_, '_>,
+    username: &AccountName,
+    id: i64,
+) -> Result<(), CallError> {
+    if let Some(record) = write.tx.device(id)? {
+        let entry = DeviceEntry::new(username.as_str(), &record);
+        write.emit(Event::changed(DEVICE, Some(id), &entry)?);
+    }
+    Ok(())
 }
 
 /// Removes a device, and tells subscribers.
@@ -159,8 +192,8 @@ pub(crate) fn remove(write: &mut Writing<'_, '_>, id: i64) -> Result<(), CallErr
     Ok(())
 }
 
-/// Gives an account's first active device a new secret at once, under the same name; where there is
-/// none, makes one. The old secret stops working.
+/// Gives an account's first active device a new secret at once: it keeps its name and stays the first.
+/// Where there is none, makes one. The old secret stops working.
 ///
 /// # Errors
 /// The state cannot be used.
@@ -169,28 +202,24 @@ pub(crate) fn renew(
     account: &Account,
     device: &Device,
 ) -> Result<(), CallError> {
-    let devices = write.tx.devices(account.uid)?;
-    let old = devices
-        .into_iter()
-        .find(|record| record.enrolment == Enrolment::Active);
-    if let Some(old) = &old {
-        remove(write, old.id)?;
-    }
-    let name = old.as_ref().map_or(UNNAMED, |record| &record.name);
-    add(
-        write,
-        account,
-        &NewDevice {
+    let message = if let Some(old) = first_active(write.tx, account.uid)? {
+        write.tx.renew_device(old.id, device)?;
+        changed(write, &account.name, old.id)?;
+        format!(
+            "The device '{}' of '{}' has a new secret",
+            old.name, account.name
+        )
+    } else {
+        let name = unused_name(&write.tx.devices(account.uid)?);
+        let new = NewDevice {
             uid: account.uid,
-            name,
+            name: &name,
             enrolment: Enrolment::Active,
             replaces: None,
             device,
-        },
-    )?;
-    let message = match old {
-        Some(_) => format!("The device '{name}' of '{}' has a new secret", account.name),
-        None => format!("'{}' has a new device '{name}'", account.name),
+        };
+        add(write, account, &new)?;
+        format!("'{}' has a new device '{name}'", account.name)
     };
     write.alert(Alert {
         kind: AlertKind::DeviceAdded,

@@ -5,6 +5,9 @@ use serde_json::value::{RawValue, to_raw_value};
 
 use crate::CallError;
 
+/// What accounts may do without a device, and how they get one.
+pub(crate) const ACCOUNT: &str = "auth.twofactor.account";
+
 /// What somebody should look at.
 pub(crate) const ALERT: &str = "auth.twofactor.alert";
 
@@ -113,10 +116,14 @@ pub struct EventInfo {
 }
 
 /// Every event, sorted by name.
-pub const EVENTS: [EventInfo; 6] = [
+pub const EVENTS: [EventInfo; 7] = [
     EventInfo {
         name: "*",
         description: "Every event.",
+    },
+    EventInfo {
+        name: ACCOUNT,
+        description: "A bypass, exemption, grace, invite or set of recovery codes came, changed or went; the fields are username (null for everybody) and what.",
     },
     EventInfo {
         name: ALERT,

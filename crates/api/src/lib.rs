@@ -36,9 +36,16 @@ pub use params::RawParams;
 pub use session::Session;
 
 /// Every namespace, in the order of their names.
-const NAMESPACES: [&[Method]; 4] = [
+const NAMESPACES: [&[Method]; 11] = [
     auth::METHODS,
     auth_twofactor::METHODS,
+    auth_twofactor::bypass::METHODS,
+    auth_twofactor::device::METHODS,
+    auth_twofactor::exemption::METHODS,
+    auth_twofactor::grace::METHODS,
+    auth_twofactor::invite::METHODS,
+    auth_twofactor::policy::METHODS,
+    auth_twofactor::recovery::METHODS,
     core::METHODS,
     user::METHODS,
 ];

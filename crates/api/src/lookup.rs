@@ -12,7 +12,7 @@ use crate::CallError;
 use crate::method::Stage;
 
 /// Root is who it is without any database.
-const ROOT: &str = "root";
+pub(crate) const ROOT: &str = "root";
 
 /// What the user database says of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]

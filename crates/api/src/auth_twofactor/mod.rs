@@ -1,19 +1,33 @@
 //! `auth.twofactor.*`: the 22.12 API, whose one secret is root's first device, and what it grew into. A
 //! file of this directory holds a namespace below it, or the methods of one concern.
 
+mod audit;
+pub(crate) mod bypass;
+pub(crate) mod device;
+pub(crate) mod exemption;
+pub(crate) mod grace;
+pub(crate) mod invite;
 mod login;
+pub(crate) mod policy;
+pub(crate) mod recovery;
 mod secret;
 mod settings;
+mod status;
+mod unlock;
+mod whose;
 
 use nix::errno::Errno;
 use store::{ReadTx, Settings};
 
 use crate::CallError;
 use crate::method::Method;
+use audit::Audit;
 use login::{Authenticate, Verify};
 use secret::{GetProvisioningUri, RenewSecret};
 pub(crate) use settings::emit_config;
 use settings::{GetConfig, Update};
+use status::GetStatus;
+use unlock::Unlock;
 
 /// Whose device the 22.12 API acts on.
 pub(crate) const ROOT: u32 = 0;
@@ -29,10 +43,13 @@ fn enabled_settings(tx: &ReadTx<'_>) -> Result<Settings, CallError> {
 }
 
 pub(crate) const METHODS: &[Method] = &[
+    Method::read::<Audit>(),
     Method::slow::<Authenticate>(),
     Method::read::<GetConfig>(),
     Method::read::<GetProvisioningUri>(),
     Method::write::<RenewSecret>(),
+    Method::slow::<GetStatus>(),
+    Method::on_account::<Unlock>(),
     Method::write::<Update>(),
     Method::slow::<Verify>(),
 ];

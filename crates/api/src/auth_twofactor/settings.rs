@@ -2,20 +2,22 @@
 
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
-use serde_json::Value;
+use serde_json::{Value, to_value};
 use store::{Settings, StoreError, StoredDevice};
-use twofactor::{Enrolment, MAX_SPAN_SECS};
+use twofactor::{Digits, MAX_SPAN_SECS, TimeStep};
 use zeroize::Zeroizing;
 
 use super::ROOT;
+use super::policy::ShownPolicy;
 use super::secret::issue_device;
-use crate::CallError;
 use crate::alert::{Alert, AlertKind};
+use crate::devices::{self, DeviceEntry};
 use crate::error::Issue;
-use crate::event::{CONFIG, Event};
+use crate::event::{CONFIG, DEVICE, Event};
 use crate::fields::{Interval, OtpDigits, WindowSteps};
 use crate::method::{Declared, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
+use crate::{CallError, lookup};
 
 fields! {
     /// The settings, and root's first device with its secret in clear.
@@ -33,11 +35,7 @@ impl Declared for GetConfig {
 impl Read for GetConfig {
     fn call(self, read: &Reading<'_>) -> Result<Config, CallError> {
         let device = read.tx.first_active_device(ROOT)?;
-        Ok(Config::new(
-            &read.tx.settings()?,
-            ShownSecret::of(device.as_ref()),
-            device.as_ref(),
-        ))
+        Ok(Config::in_clear(&read.tx.settings()?, device.as_ref()))
     }
 }
 
@@ -102,6 +100,23 @@ impl Changes {
         }
     }
 
+    /// Has the codes of root's first device look as it is asked for. Whether they looked otherwise.
+    fn reshape(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
+        let Some(mut record) = devices::first_active(write.tx, ROOT)? else {
+            return Ok(false);
+        };
+        let digits = self.otp_digits.map_or(record.digits, |digits| digits.0);
+        let step = self.interval.map_or(record.step, |interval| interval.0);
+        if (digits, step) == (record.digits, record.step) {
+            return Ok(false);
+        }
+        write.tx.reshape_device(record.id, digits, step)?;
+        (record.digits, record.step) = (digits, step);
+        let entry = DeviceEntry::new(lookup::ROOT, &record);
+        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?);
+        Ok(true)
+    }
+
     /// Refuses settings under which a code would be good for too long. Only a caller who changes one
     /// of the two is told, so that nothing stands in the way of turning it off.
     fn check_span(&self, new: &Settings) -> Result<(), CallError> {
@@ -141,32 +156,19 @@ impl Write for Update {
         if new.enabled && (!old.enabled || lacks_device) {
             ensure_device(write, &new)?;
         }
-        if new != old {
+        let is_reshaped = self.auth_twofactor_update.reshape(write)?;
+        if new != old || is_reshaped {
             write.tx.put_settings(&new)?;
-            if (new.digits, new.step) != (old.digits, old.step) {
-                let devices = write.tx.devices(ROOT)?;
-                let active = devices.iter().find(|it| it.enrolment == Enrolment::Active);
-                if let Some(device) = active {
-                    write.tx.reshape_device(device.id, new.digits, new.step)?;
-                }
-            }
             write.audit(outcome(&old, &new))?;
             emit_config(write, &new)?;
             alert(write, &old, &new)?;
         }
         // Without the master key it can still be turned off; the answer then has no secret at all,
         // since null would say that there is none.
-        let device = match write.tx.first_active_device(ROOT) {
-            Err(StoreError::NoKey { .. }) if !new.enabled => {
-                return Ok(Config::new(&new, ShownSecret::Withheld, None));
-            }
-            device => device?,
-        };
-        Ok(Config::new(
-            &new,
-            ShownSecret::of(device.as_ref()),
-            device.as_ref(),
-        ))
+        match write.tx.first_active_device(ROOT) {
+            Err(StoreError::NoKey { .. }) if !new.enabled => without_secret(write, &new),
+            device => Ok(Config::in_clear(&new, device?.as_ref())),
+        }
     }
 }
 
@@ -182,10 +184,7 @@ const fn outcome(old: &Settings, new: &Settings) -> &'static str {
 fn alert(write: &mut Writing<'_, '_>, old: &Settings, new: &Settings) -> Result<(), CallError> {
     let (kind, message) = match (old.enabled, new.enabled) {
         (false, true) => (AlertKind::Enabled, "Two-factor authentication is on"),
-        (true, false) => (
-            AlertKind::Disabled,
-            "Two-factor authentication is off for everybody",
-        ),
+        (true, false) => (AlertKind::Disabled, OFF),
         _ => return Ok(()),
     };
     write.alert(Alert {
@@ -195,6 +194,10 @@ fn alert(write: &mut Writing<'_, '_>, old: &Settings, new: &Settings) -> Result<
         message: message.to_owned(),
     })
 }
+
+const OFF: &str = "Two-factor authentication is off for everybody. To turn it on again: \
+    midclt call auth.twofactor.update '{\"enabled\": true}'. Milder, for one account: midclt 2fa \
+    bypass NAME --reason TEXT";
 
 /// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
 /// nobody could pass with it.
@@ -209,9 +212,30 @@ pub(crate) fn emit_config(
     write: &mut Writing<'_, '_>,
     settings: &Settings,
 ) -> Result<(), CallError> {
-    let config = Config::new(settings, ShownSecret::Withheld, None);
+    let config = without_secret(write, settings)?;
     write.emit(Event::changed(CONFIG, None, &config)?);
     Ok(())
+}
+
+/// The same, with the policy, which is what changed.
+pub(super) fn emit_policy(
+    write: &mut Writing<'_, '_>,
+    policy: &ShownPolicy,
+) -> Result<(), CallError> {
+    let no_event = |_| CallError::internal("no event was made");
+    let config = without_secret(write, &write.tx.settings()?)?;
+    let mut fields = to_value(config).map_err(no_event)?;
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert("policy".to_owned(), to_value(policy).map_err(no_event)?);
+    }
+    write.emit(Event::changed(CONFIG, None, &fields)?);
+    Ok(())
+}
+
+fn without_secret(write: &Writing<'_, '_>, settings: &Settings) -> Result<Config, CallError> {
+    let first = devices::first_active(write.tx, ROOT)?;
+    let shape = first.map(|record| (record.digits, record.step));
+    Ok(Config::new(settings, ShownSecret::Withheld, shape))
 }
 
 /// The settings as the original shows them, in its order.
@@ -244,10 +268,15 @@ struct Services {
 }
 
 impl Config {
-    fn new(settings: &Settings, secret: ShownSecret, device: Option<&StoredDevice>) -> Self {
-        let (digits, step) = device.map_or((settings.digits, settings.step), |stored| {
-            (stored.device.digits, stored.device.step)
-        });
+    fn in_clear(settings: &Settings, device: Option<&StoredDevice>) -> Self {
+        let shape = device.map(|stored| (stored.device.digits, stored.device.step));
+        Self::new(settings, ShownSecret::of(device), shape)
+    }
+
+    /// `shape` is how the codes of root's first device look, if there is one; else the next one's
+    /// will look as the settings say.
+    fn new(settings: &Settings, secret: ShownSecret, shape: Option<(Digits, TimeStep)>) -> Self {
+        let (digits, step) = shape.unwrap_or((settings.digits, settings.step));
         Self {
             id: 1,
             otp_digits: digits.get(),

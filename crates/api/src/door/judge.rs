@@ -19,10 +19,6 @@ pub(crate) enum Counting {
     /// Those, and pending ones: the first right code of one makes it active.
     Pending,
     /// This one.
-    #[expect(
-        dead_code,
-        reason = "for auth.twofactor.device.confirm, which comes next"
-    )]
     Only(i64),
 }
 

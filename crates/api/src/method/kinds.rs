@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::ReadTx;
-use twofactor::{Account, AccountName, Clocks};
+use twofactor::{Account, AccountName, Clocks, UnixTime};
 
 use super::writing::Writing;
 use crate::lookup::{self, Lookup};
@@ -151,4 +151,12 @@ pub struct Reading<'a> {
     pub identity: &'a Identity,
     /// What its clocks say.
     pub clocks: Clocks,
+}
+
+impl Reading<'_> {
+    /// The time by which dates that permit something are judged: a clock that was set back does not
+    /// make them valid again.
+    pub(crate) fn today(&self) -> Result<UnixTime, CallError> {
+        Ok(self.tx.latest()?.max(self.clocks.wall))
+    }
 }

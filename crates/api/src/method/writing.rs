@@ -46,14 +46,12 @@ impl Writing<'_, '_> {
     }
 
     /// What the clocks say: all calls of a batch see the same.
-    #[expect(dead_code, reason = "for bypasses, which comes next")]
     pub(crate) fn clocks(&self) -> &Clocks {
         self.tx.clocks()
     }
 
     /// The time by which dates that permit something are judged: a clock that was set back does not
     /// make them valid again.
-    #[expect(dead_code, reason = "for bypasses, which comes next")]
     pub(crate) fn today(&self) -> Result<UnixTime, CallError> {
         Ok(self.tx.today()?)
     }
@@ -99,10 +97,6 @@ impl Writing<'_, '_> {
 
     /// Keeps what was written, such as a failure that counts, though the caller is answered with this
     /// error: `return Err(write.refuse(error))`.
-    #[expect(
-        dead_code,
-        reason = "for auth.twofactor.device.confirm, which comes next"
-    )]
     pub(crate) fn refuse(&mut self, error: CallError) -> CallError {
         self.effects.is_kept = true;
         error

@@ -95,11 +95,11 @@ impl Machine {
         query.split('&').next().unwrap().to_owned()
     }
 
-    fn code_of(&self, secret: &str) -> String {
+    pub(super) fn code_of(&self, secret: &str) -> String {
         Self::code_at(secret, self.now)
     }
 
-    fn code_at(secret: &str, at: u64) -> String {
+    pub(super) fn code_at(secret: &str, at: u64) -> String {
         let secret = Secret::from_base32(secret).unwrap();
         totp_rs::Builder::new()
             .with_secret(secret.bytes())

@@ -1,0 +1,273 @@
+//! `auth.twofactor.policy.*`: the rules for accounts, and the numbers of the throttle.
+
+use nix::errno::Errno;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
+use twofactor::{Limits, Policy, Unenrolled};
+
+use super::settings::emit_policy;
+use crate::CallError;
+use crate::alert::{Alert, AlertKind};
+use crate::bounded::{OneOf, Whole, Word};
+use crate::error::Issue;
+use crate::method::{Declared, Method, Read, Reading, Write, Writing};
+use crate::params::{At, Field, Issues, decode_object, fields};
+
+fields! {
+    /// The rules for accounts: what happens without a device, what an administrator may grant, and
+    /// how wrong codes are slowed down.
+    pub(crate) struct GetPolicy {}
+}
+
+impl Declared for GetPolicy {
+    const NAME: &'static str = "auth.twofactor.policy.config";
+    type Output = ShownPolicy;
+}
+
+impl Read for GetPolicy {
+    fn call(self, read: &Reading<'_>) -> Result<ShownPolicy, CallError> {
+        Ok(ShownPolicy::new(&read.tx.policy()?))
+    }
+}
+
+fields! {
+    /// Changes the rules for accounts: any subset of them, and only those given. Returns all of
+    /// them.
+    ///
+    /// What was granted before (grace, a bypass) keeps the end it was given. The waits that run now
+    /// follow the new numbers at once.
+    pub(crate) struct UpdatePolicy {
+        /// What to change.
+        policy_update: Changes,
+    }
+}
+
+fields! {
+    /// The rules that can be changed.
+    pub(crate) struct Changes {
+        /// Whether an account without an active device and without grace is refused (DENY) or let
+        /// in with its password or key alone (ALLOW).
+        unenrolled: Option<OneOf<Unenrolled>>,
+        /// Days of grace, where no other number is said.
+        grace_days: Option<Whole<1, 90>>,
+        /// Whether somebody in grace may set up a first device without an invite: then a stolen
+        /// password is enough to do it.
+        self_enrol: Option<bool>,
+        /// The longest bypass that may be given, in minutes.
+        bypass_minutes_max: Option<Whole<1, 1440>>,
+        /// The most logins that a bypass may be good for.
+        bypass_uses_max: Option<Whole<1, 10>>,
+        /// How wrong codes are slowed down.
+        throttle: Option<ThrottleChanges>,
+    }
+}
+
+impl Field for Changes {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        decode_object(value, at, issues)
+    }
+}
+
+fields! {
+    /// The numbers that can be changed.
+    pub(crate) struct ThrottleChanges {
+        /// Wrong codes in a row, of an account from one address, until there is a wait.
+        free_failures: Option<Whole<1, 10>>,
+        /// The first wait, in seconds; each further one is twice as long.
+        first_wait: Option<Whole<1, 3600>>,
+        /// The longest wait, in seconds; at least the first one.
+        longest_wait: Option<Whole<60, 3600>>,
+        /// Wrong codes from one address over all accounts, until it has to wait.
+        source_failures: Option<Whole<5, 100>>,
+        /// Wrong codes of an account from addresses that it did not log in from in the last 30
+        /// days, until it is closed to such addresses.
+        account_failures: Option<Whole<10, 100>>,
+    }
+}
+
+impl Field for ThrottleChanges {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        decode_object(value, at, issues)
+    }
+}
+
+impl Word for Unenrolled {
+    const WORDS: &'static [(&'static str, Self)] = &[("DENY", Self::Deny), ("ALLOW", Self::Allow)];
+}
+
+impl Changes {
+    fn apply(&self, old: Policy) -> Policy {
+        Policy {
+            unenrolled: self.unenrolled.map_or(old.unenrolled, |word| word.0),
+            grace_days: self.grace_days.map_or(old.grace_days, days),
+            self_enrol: self.self_enrol.unwrap_or(old.self_enrol),
+            bypass_minutes_max: set(self.bypass_minutes_max, old.bypass_minutes_max),
+            bypass_uses_max: set(self.bypass_uses_max, old.bypass_uses_max),
+            limits: match &self.throttle {
+                Some(throttle) => throttle.apply(old.limits),
+                None => old.limits,
+            },
+        }
+    }
+
+    /// The two waits bound each other. The caller is told of one that was named.
+    fn check(&self, new: &Policy) -> Result<(), CallError> {
+        let Limits {
+            first_wait_secs: first,
+            longest_wait_secs: longest,
+            ..
+        } = new.limits;
+        let named = self.throttle.as_ref().map(|throttle| throttle.longest_wait);
+        let (attribute, message) = match named {
+            _ if first <= longest => return Ok(()),
+            Some(Some(_)) => (
+                "longest_wait",
+                format!("Should be at least first_wait, which is {first}"),
+            ),
+            _ => (
+                "first_wait",
+                format!("Should be at most longest_wait, which is {longest}"),
+            ),
+        };
+        let attribute = format!("policy_update.throttle.{attribute}");
+        Err(CallError::Invalid(vec![Issue::new(attribute, message)]))
+    }
+}
+
+impl ThrottleChanges {
+    fn apply(&self, old: Limits) -> Limits {
+        Limits {
+            free_failures: set(self.free_failures, old.free_failures),
+            first_wait_secs: set(self.first_wait, old.first_wait_secs),
+            longest_wait_secs: set(self.longest_wait, old.longest_wait_secs),
+            source_failures: set(self.source_failures, old.source_failures),
+            account_failures: set(self.account_failures, old.account_failures),
+            ..old
+        }
+    }
+}
+
+fn set<const MIN: u32, const MAX: u32>(new: Option<Whole<MIN, MAX>>, old: u32) -> u32 {
+    new.map_or(old, |new| new.0)
+}
+
+fn days(days: Whole<1, 90>) -> u16 {
+    u16::try_from(days.0).unwrap_or(u16::MAX)
+}
+
+impl Declared for UpdatePolicy {
+    const NAME: &'static str = "auth.twofactor.policy.update";
+    type Output = ShownPolicy;
+}
+
+impl Write for UpdatePolicy {
+    fn is_way_back(&self) -> bool {
+        let unenrolled = self.policy_update.unenrolled;
+        unenrolled.is_some_and(|word| word.0 == Unenrolled::Allow)
+    }
+
+    fn call(&self, write: &mut Writing<'_, '_>) -> Result<ShownPolicy, CallError> {
+        let old = write.tx.policy()?;
+        let new = self.policy_update.apply(old);
+        self.policy_update.check(&new)?;
+        // The params are in bounds; this is what the state itself insists on.
+        new.validated()
+            .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
+        if new != old {
+            write.tx.put_policy(&new)?;
+            write.audit("changed")?;
+            write.alert(Alert {
+                kind: AlertKind::PolicyChanged,
+                account: None,
+                source: None,
+                message: format!("The policy changed: {}", differences(&old, &new)),
+            })?;
+            emit_policy(write, &ShownPolicy::new(&new))?;
+        }
+        Ok(ShownPolicy::new(&new))
+    }
+}
+
+/// What is different, in the words of the API.
+fn differences(old: &Policy, new: &Policy) -> String {
+    let (old, new) = (ShownPolicy::new(old).rows(), ShownPolicy::new(new).rows());
+    let changed = old.into_iter().zip(new).filter(|(old, new)| old != new);
+    let line = |((name, old), (_, new))| format!("{name} was {old} and is {new}");
+    changed.map(line).collect::<Vec<_>>().join(", ")
+}
+
+/// The rules.
+#[derive(Clone, Serialize, JsonSchema)]
+pub(crate) struct ShownPolicy {
+    /// What happens to an account without an active device and without grace: DENY or ALLOW.
+    unenrolled: &'static str,
+    /// Days of grace, where no other number is said.
+    grace_days: u16,
+    /// Whether somebody in grace may set up a first device without an invite.
+    self_enrol: bool,
+    /// The longest bypass that may be given, in minutes.
+    bypass_minutes_max: u32,
+    /// The most logins that a bypass may be good for.
+    bypass_uses_max: u32,
+    /// How wrong codes are slowed down.
+    throttle: ShownThrottle,
+}
+
+/// How wrong codes are slowed down.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct ShownThrottle {
+    /// Wrong codes in a row, of an account from one address, until there is a wait.
+    free_failures: u32,
+    /// The first wait, in seconds.
+    first_wait: u32,
+    /// The longest wait, in seconds.
+    longest_wait: u32,
+    /// Wrong codes from one address over all accounts, until it has to wait.
+    source_failures: u32,
+    /// Wrong codes of an account from unknown addresses, until it is closed to them.
+    account_failures: u32,
+}
+
+impl ShownPolicy {
+    pub(super) fn new(policy: &Policy) -> Self {
+        let limits = &policy.limits;
+        Self {
+            unenrolled: match policy.unenrolled {
+                Unenrolled::Deny => "DENY",
+                Unenrolled::Allow => "ALLOW",
+            },
+            grace_days: policy.grace_days,
+            self_enrol: policy.self_enrol,
+            bypass_minutes_max: policy.bypass_minutes_max,
+            bypass_uses_max: policy.bypass_uses_max,
+            throttle: ShownThrottle {
+                free_failures: limits.free_failures,
+                first_wait: limits.first_wait_secs,
+                longest_wait: limits.longest_wait_secs,
+                source_failures: limits.source_failures,
+                account_failures: limits.account_failures,
+            },
+        }
+    }
+
+    fn rows(&self) -> [(&'static str, String); 10] {
+        let throttle = &self.throttle;
+        [
+            ("unenrolled", self.unenrolled.to_owned()),
+            ("grace_days", self.grace_days.to_string()),
+            ("self_enrol", self.self_enrol.to_string()),
+            ("bypass_minutes_max", self.bypass_minutes_max.to_string()),
+            ("bypass_uses_max", self.bypass_uses_max.to_string()),
+            ("free_failures", throttle.free_failures.to_string()),
+            ("first_wait", throttle.first_wait.to_string()),
+            ("longest_wait", throttle.longest_wait.to_string()),
+            ("source_failures", throttle.source_failures.to_string()),
+            ("account_failures", throttle.account_failures.to_string()),
+        ]
+    }
+}
+
+pub(crate) const METHODS: &[Method] =
+    &[Method::read::<GetPolicy>(), Method::write::<UpdatePolicy>()];

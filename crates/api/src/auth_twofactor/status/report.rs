@@ -1,0 +1,291 @@
+//! What `auth.twofactor.status` answers, and how it is read from the state.
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use twofactor::{AccountKey, Clocks, Limits, PARTS_PER_FAILURE, Streak, Tally, UnixTime};
+
+use crate::CallError;
+use crate::auth_twofactor::bypass::ShownBypass;
+use crate::auth_twofactor::exemption::Exemption;
+use crate::auth_twofactor::grace::Grace;
+use crate::auth_twofactor::whose::{self, Whose};
+use crate::devices::{DeviceEntry, State};
+use crate::method::Reading;
+
+/// How many of each kind are listed.
+const MOST: u32 = 100;
+
+/// So few recovery codes are worth a word.
+const FEW_CODES: u32 = 2;
+
+/// What an administrator should look at.
+#[derive(Clone, Serialize, JsonSchema)]
+pub(crate) struct Report {
+    /// Whether a code is asked for at all.
+    pub(super) enabled: bool,
+    /// Whether sshd asks.
+    pub(super) ssh: bool,
+    /// Steps accepted on each side of now.
+    window: u8,
+    /// How many accounts there are of which kind.
+    pub(super) accounts: Accounts,
+    /// Who has to wait; the newest 100 of each kind.
+    locks: Vec<Lock>,
+    /// Who may log in without a code for some minutes; the first 100.
+    pub(super) bypasses: Vec<ShownBypass>,
+    /// Who is not asked for a code up to a date; the first 100.
+    exemptions: Vec<Exemption>,
+    /// Who needs no device yet; the 100 whose time is over first.
+    grace: Vec<Grace>,
+    /// Accounts with a login shell and without an active device; the first 50.
+    unenrolled: Vec<String>,
+    /// How many there are of those; null where /etc/passwd cannot be read.
+    pub(super) unenrolled_count: Option<u32>,
+    /// Devices; the oldest 100.
+    devices: Vec<Device>,
+    /// Accounts with two recovery codes or fewer left of those they saved; the 100 with the fewest.
+    pub(super) recovery: Vec<Codes>,
+    /// How this machine's clock is.
+    pub(super) clock: Clock,
+    /// What is not as it should be, each with the cure.
+    pub(super) warnings: Vec<String>,
+}
+
+/// How many accounts there are of which kind.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Accounts {
+    /// Something is stored about them.
+    known: u32,
+    /// They have an active device.
+    with_active_device: u32,
+    /// They have a pending device only, so they have no second factor yet.
+    pending_only: u32,
+    /// They have an active device and no recovery code.
+    pub(super) without_codes: u32,
+}
+
+/// Somebody who has to wait before a code is looked at.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Lock {
+    /// The account; null where it is an address for all accounts, or a name that nobody has.
+    username: Option<String>,
+    /// The address, "local" for this machine; null where an account is closed to new addresses.
+    source: Option<String>,
+    /// Seconds until the next code is looked at.
+    retry_after: u64,
+}
+
+/// A device.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct Device {
+    /// Whose it is.
+    username: String,
+    /// What its owner calls it.
+    name: String,
+    /// PENDING or ACTIVE.
+    state: State,
+    /// When a code of it was accepted last, in seconds since 1970, UTC; or null.
+    last_used: Option<u64>,
+}
+
+/// An account that has few recovery codes left.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Codes {
+    /// The account.
+    username: String,
+    /// Its recovery codes that are not used.
+    remaining: u32,
+}
+
+/// How this machine's clock is.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Clock {
+    /// Whether something keeps it right.
+    pub(super) synchronised: bool,
+    /// How wrong the kernel thinks that it may be, in milliseconds; null where nobody knows.
+    max_error: Option<u64>,
+}
+
+impl Clock {
+    pub(super) fn now(synchronised: bool) -> Self {
+        let max_error = clock::sync_state().max_error.as_millis();
+        Self {
+            synchronised,
+            max_error: u64::try_from(max_error).ok().filter(|_| synchronised),
+        }
+    }
+}
+
+impl Report {
+    /// What is stored; the rest is empty.
+    pub(super) fn stored(read: &Reading<'_>) -> Result<Self, CallError> {
+        let (tx, today) = (read.tx, read.today()?);
+        let settings = tx.settings()?;
+        let counts = tx.account_counts(today)?;
+        let mut bypasses = ShownBypass::list(tx, Whose::All, (&read.clocks, today))?;
+        bypasses.truncate(cut(MOST));
+        let mut exemptions = Exemption::list(tx, Whose::All, today)?;
+        exemptions.truncate(cut(MOST));
+        Ok(Self {
+            enabled: settings.enabled,
+            ssh: settings.ssh,
+            window: settings.window.steps(),
+            accounts: Accounts {
+                known: counts.known,
+                with_active_device: counts.with_active_device,
+                pending_only: counts.pending_only,
+                without_codes: counts.without_codes,
+            },
+            locks: locks(read)?,
+            bypasses,
+            exemptions,
+            grace: grace(read, today)?,
+            unenrolled: Vec::new(),
+            unenrolled_count: None,
+            devices: devices(read)?,
+            recovery: codes(read)?,
+            clock: Clock {
+                synchronised: read.clocks.synchronised,
+                max_error: None,
+            },
+            warnings: Vec::new(),
+        })
+    }
+
+    /// Names some of them, and counts all.
+    pub(super) fn set_unenrolled(&mut self, mut names: Vec<String>, most: usize) {
+        self.unenrolled_count = u32::try_from(names.len()).ok();
+        names.truncate(most);
+        self.unenrolled = names;
+    }
+}
+
+fn grace(read: &Reading<'_>, today: UnixTime) -> Result<Vec<Grace>, CallError> {
+    let records = read.tx.accounts_in_grace(today, MOST)?;
+    let shown = records.into_iter().filter_map(|record| {
+        let until = record.grace_until?;
+        Some(Grace::new(&record.account.name, until))
+    });
+    Ok(shown.collect())
+}
+
+fn devices(read: &Reading<'_>) -> Result<Vec<Device>, CallError> {
+    let records = read.tx.all_devices(None, MOST)?;
+    records
+        .into_iter()
+        .map(|record| {
+            let username = whose::username(read.tx, record.uid)?;
+            let entry = DeviceEntry::new(&username, &record);
+            Ok(Device {
+                username,
+                name: entry.name,
+                state: entry.state,
+                last_used: entry.last_used,
+            })
+        })
+        .collect()
+}
+
+fn codes(read: &Reading<'_>) -> Result<Vec<Codes>, CallError> {
+    let few = read.tx.few_recovery_codes(FEW_CODES, MOST)?;
+    few.into_iter()
+        .map(|few| {
+            Ok(Codes {
+                username: whose::username(read.tx, few.uid)?,
+                remaining: few.left,
+            })
+        })
+        .collect()
+}
+
+/// Who has to wait: accounts from one address, addresses, and accounts from new addresses.
+fn locks(read: &Reading<'_>) -> Result<Vec<Lock>, CallError> {
+    let (tx, limits, now) = (read.tx, read.tx.policy()?.limits, read.clocks.wall);
+    let mut locks = Vec::new();
+    for failing in tx.failing(day_before(now), limits.free_failures, MOST)? {
+        let tally = Tally {
+            pair: failing.streak,
+            ..NOTHING
+        };
+        if let Some(retry_after) = wait(tally, &read.clocks, &limits) {
+            let username = name_of(read, failing.attempt.account)?;
+            let source = Some(failing.attempt.source.to_string());
+            locks.push(Lock {
+                username,
+                source,
+                retry_after,
+            });
+        }
+    }
+    for (source, level) in tx.raised_sources(below(limits.source_failures), MOST)? {
+        let tally = Tally {
+            source: Some(level),
+            ..NOTHING
+        };
+        if let Some(retry_after) = wait(tally, &read.clocks, &limits) {
+            locks.push(Lock {
+                username: None,
+                source: Some(source.to_string()),
+                retry_after,
+            });
+        }
+    }
+    for (account, level) in tx.raised_accounts(below(limits.account_failures), MOST)? {
+        let tally = Tally {
+            account: Some(level),
+            ..NOTHING
+        };
+        if let Some(retry_after) = wait(tally, &read.clocks, &limits) {
+            locks.push(Lock {
+                username: name_of(read, account)?,
+                source: None,
+                retry_after,
+            });
+        }
+    }
+    Ok(locks)
+}
+
+/// Nobody has failed.
+const NOTHING: Tally = Tally {
+    pair: Streak {
+        failures: 0,
+        last: UnixTime::EPOCH,
+    },
+    source: None,
+    account: None,
+};
+
+fn wait(mut tally: Tally, clocks: &Clocks, limits: &Limits) -> Option<u64> {
+    let now = clocks.wall;
+    // Nothing is stored here: whoever judges a code does that.
+    let _ = tally.settle(now);
+    let locked = tally.check(now, limits).err()?;
+    Some(locked.until.since(now).max(1))
+}
+
+/// The parts of a level that is one failure short of these.
+fn below(failures: u32) -> u64 {
+    u64::from(failures).saturating_sub(1) * PARTS_PER_FAILURE
+}
+
+fn day_before(now: UnixTime) -> UnixTime {
+    UnixTime::from_secs(now.as_secs().saturating_sub(86_400))
+}
+
+/// The name of an account; none of the budgets that unknown names share.
+fn name_of(read: &Reading<'_>, account: AccountKey) -> Result<Option<String>, CallError> {
+    match account {
+        AccountKey::Known(uid) => whose::username(read.tx, uid).map(Some),
+        AccountKey::Unknown(_) => Ok(None),
+    }
+}
+
+fn cut(most: u32) -> usize {
+    usize::try_from(most).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,170 @@
+//! What is not as it should be, with the cure.
+
+use store::Settings;
+use twofactor::{Policy, Unenrolled};
+
+use super::report::Report;
+use crate::CallError;
+use crate::method::Reading;
+
+/// A code that is good for longer than this is worth a word (NIST SP 800-63B).
+const ADVISED_SPAN_SECS: u64 = 120;
+
+/// What warnings are made of.
+pub(super) struct Facts {
+    settings: Settings,
+    policy: Policy,
+    for_everybody: bool,
+    synchronised: bool,
+    key_missing: Option<String>,
+    span_secs: u64,
+    odd_steps: u32,
+    weak_secrets: u32,
+    few_codes: usize,
+    without_codes: u32,
+    /// Accounts with a login shell and without a device; `None` where nobody knows.
+    pub(super) unenrolled: Option<u32>,
+}
+
+impl Facts {
+    pub(super) fn stored(read: &Reading<'_>, report: &Report) -> Result<Self, CallError> {
+        let settings = read.tx.settings()?;
+        let shapes = read.tx.device_shapes()?;
+        let longest = shapes.longest_step.unwrap_or(settings.step);
+        Ok(Self {
+            settings,
+            policy: read.tx.policy()?,
+            for_everybody: report
+                .bypasses
+                .iter()
+                .any(|bypass| bypass.username.is_none()),
+            synchronised: read.clocks.synchronised,
+            key_missing: read.tx.degraded().map(str::to_owned),
+            span_secs: settings.window.span_secs(longest),
+            odd_steps: shapes.odd_steps,
+            weak_secrets: shapes.weak_secrets,
+            few_codes: report.recovery.len(),
+            without_codes: report.accounts.without_codes,
+            unenrolled: None,
+        })
+    }
+
+    fn is_allowed(&self) -> bool {
+        self.policy.unenrolled == Unenrolled::Allow
+    }
+
+    /// The gravest first.
+    pub(super) fn warnings(&self) -> Vec<String> {
+        let all = [
+            self.key(),
+            self.everybody(),
+            self.allowed(),
+            self.clock(),
+            self.without_device(),
+            self.codes(),
+            self.span(),
+            self.steps(),
+            self.secrets(),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    fn key(&self) -> Option<String> {
+        let missing = self.key_missing.as_ref()?;
+        Some(format!(
+            "The master key is missing, so no code can be checked: {missing}. To let people in \
+             meanwhile: midclt call auth.twofactor.update '{{\"enabled\": false}}'"
+        ))
+    }
+
+    fn everybody(&self) -> Option<String> {
+        let message = "A bypass lets everybody in without a code. To end it: midclt 2fa bypass \
+            --list, then midclt 2fa bypass --delete ID";
+        self.for_everybody.then(|| message.to_owned())
+    }
+
+    fn allowed(&self) -> Option<String> {
+        let message = "Accounts without a device are let in with their password or key alone. To \
+            refuse them: midclt 2fa policy unenrolled=DENY";
+        self.is_allowed().then(|| message.to_owned())
+    }
+
+    fn clock(&self) -> Option<String> {
+        let message = "Nothing keeps the clock right; once it is half a minute wrong, right codes \
+            are refused. To see what should keep it: timedatectl status";
+        (!self.synchronised).then(|| message.to_owned())
+    }
+
+    fn without_device(&self) -> Option<String> {
+        let count = self
+            .unenrolled
+            .filter(|count| self.settings.enabled && *count > 0)?;
+        let (accounts, have) = counted(count, "account");
+        let fate = if self.is_allowed() {
+            "is let in without a code"
+        } else {
+            "is refused, unless exempt or in grace"
+        };
+        Some(format!(
+            "{accounts} with a login shell {have} no device: whoever has none {fate}. For each: \
+             midclt 2fa invite NAME"
+        ))
+    }
+
+    fn codes(&self) -> Option<String> {
+        let few = u32::try_from(self.few_codes).unwrap_or(u32::MAX);
+        let message = match (few, self.without_codes) {
+            (0, 0) => return None,
+            (0, none) => {
+                let (accounts, have) = counted(none, "account");
+                format!("{accounts} {have} no recovery codes")
+            }
+            (few, _) => {
+                let (accounts, have) = counted(few, "account");
+                format!("{accounts} {have} two recovery codes or fewer left")
+            }
+        };
+        Some(format!(
+            "{message}: without the phone there is no way in. New ones: midclt 2fa recovery NAME"
+        ))
+    }
+
+    fn span(&self) -> Option<String> {
+        let span = self.span_secs;
+        (span > ADVISED_SPAN_SECS).then(|| {
+            format!(
+                "A code is good for {span} s, and should be for at most {ADVISED_SPAN_SECS}: \
+                 (2 * window + 1) * interval. To narrow it: midclt call auth.twofactor.update \
+                 '{{\"window\": 1}}'"
+            )
+        })
+    }
+
+    fn steps(&self) -> Option<String> {
+        let (devices, have) = counted(self.odd_steps, "device");
+        (self.odd_steps > 0).then(|| {
+            format!(
+                "{devices} {have} an interval outside 15 to 120 s. A new one for the same phone: \
+                 midclt 2fa renew NAME"
+            )
+        })
+    }
+
+    fn secrets(&self) -> Option<String> {
+        let (devices, have) = counted(self.weak_secrets, "device");
+        (self.weak_secrets > 0).then(|| {
+            format!(
+                "{devices} {have} a secret of less than 128 bits. A new one for the same phone: \
+                 midclt 2fa renew NAME"
+            )
+        })
+    }
+}
+
+/// `1 account`, `has`; `2 accounts`, `have`.
+fn counted(count: u32, what: &str) -> (String, &'static str) {
+    match count {
+        1 => (format!("1 {what}"), "has"),
+        _ => (format!("{count} {what}s"), "have"),
+    }
+}
