@@ -209,7 +209,7 @@ fn recovery_codes(
         return Ok(());
     }
     let codes = recovery::generate(daemon, user)?;
-    output::note(&codes.sheet(user));
+    output::note(codes.sheet(user).trim_end());
     let before = kept.len();
     kept.extend(codes.later());
     if recovery::settle(daemon, &codes, args.yes.yes)? {

@@ -10,6 +10,7 @@ use super::qr::{PictureArgs, Place};
 use super::wire::NewDevice;
 use super::{talk, time};
 use crate::failure::Failure;
+use crate::layout::wrap;
 use crate::output;
 
 /// How often a wrong code is asked again.
@@ -116,7 +117,7 @@ pub(super) fn verify(daemon: &Daemon<'_>, user: &str, code: &str) -> Result<Judg
     if daemon.ask("user.verify_twofactor_token", &params)? {
         return Ok(Judged::Right(()));
     }
-    let why = "This code is wrong, or was used before.";
+    let why = "This code is wrong, or was used before: take the next one.";
     Ok(Judged::Wrong(why.to_owned()))
 }
 
@@ -140,12 +141,14 @@ fn wrong_code(error: &Error) -> Option<String> {
     is_wrong.then(|| only.message.to_owned())
 }
 
+/// Why a code was refused, and what to compare with the phone, whose clock is the usual reason.
 fn advice(why: &str) -> String {
-    format!(
-        "{why}\nTake the one that the app shows now. Refused again? Compare the phone's clock:\n\
-         here it is {} UTC.",
+    let mut lines = wrap(why, 79);
+    lines.push(format!(
+        "Refused again? Compare the phone's clock: here it is {} UTC.",
         time::second(time::now())
-    )
+    ));
+    lines.join("\n")
 }
 
 #[cfg(test)]

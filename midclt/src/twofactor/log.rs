@@ -22,12 +22,12 @@ that minute. With --json there is more, such as who called.
 Examples:
   midclt 2fa log
   midclt 2fa log alice --limit 100
-  midclt 2fa log --outcome locked")]
+  midclt 2fa log --outcome wrong")]
 pub(crate) struct LogArgs {
     /// Only entries about this account
     #[arg(value_name = "USER")]
     user: Option<String>,
-    /// Only what came out so, such as wrong or locked
+    /// Only what came out so, such as wrong or disabled
     #[arg(long, value_name = "OUTCOME")]
     outcome: Option<String>,
     /// The newest so many

@@ -62,7 +62,7 @@ fn locks(status: &Status) -> Vec<Concern> {
         concerns.push(Concern {
             mark: '!',
             text: format!("{more} more must wait after wrong codes."),
-            cure: Some("midclt 2fa log --outcome locked".to_owned()),
+            cure: Some("midclt 2fa log --outcome wrong".to_owned()),
         });
     }
     concerns

@@ -114,7 +114,7 @@ services.ssh is on; codes of 1 step before and after now are accepted.
 ! carol must wait 12 min from new addresses: too many wrong codes.
       midclt 2fa log carol     then: midclt 2fa unlock carol
 ! 2 more must wait after wrong codes.
-      midclt 2fa log --outcome locked
+      midclt 2fa log --outcome wrong
 - Without an active device: a, b, c, d, e, f and 64 more.
 - Few recovery codes left: alice 2, bob none.
 - bob without a code: 1 login until 2026-11-24 08:30 UTC (phone).

@@ -108,7 +108,7 @@ fn a_code_of_a_device_that_is_there() {
     terminal.answer(SHOWS, "K-ABCD-EFGH-IJKL-MNOP");
     terminal.asks("The code of a phone has only digits.");
     terminal.answer(SHOWS, "000000");
-    terminal.asks("This code is wrong, or was used before.");
+    terminal.asks("This code is wrong, or was used before: take the next one.\nRefused again?");
     terminal.answer(SHOWS, "123 456");
     terminal.answer(SECOND, "n");
     let (exit, _, shown) = terminal.end();
@@ -170,7 +170,7 @@ fn a_wrong_code_is_asked_again() {
         .play();
     let mut terminal = enable(&played, &["--yes"]);
     terminal.answer(SCAN, "000000");
-    terminal.asks("This code is wrong.\nTake the one that the app shows now.");
+    terminal.asks("This code is wrong.\nRefused again? Compare the phone's clock: here it is 20");
     terminal.answer(SCAN, "000001");
     terminal.answer(SCAN, "123456");
     assert_eq!(terminal.end().0, 0);

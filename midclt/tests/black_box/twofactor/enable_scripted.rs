@@ -71,7 +71,7 @@ fn without_a_terminal() {
         again().but(VERIFY, vec![right(&json!(false))]),
         &["--yes", "--code", "000000"],
         1,
-        &format!("midclt: This code is wrong, or was used before.\n{NOT_ON}"),
+        &format!("midclt: This code is wrong, or was used before: take the next one.\n{NOT_ON}"),
         &[STATUS, QUERY, VERIFY],
     );
 }
