@@ -67,6 +67,7 @@ fn a_damaged_latest_time_permits_nothing_and_locks_nobody_out() {
         "UPDATE meta SET value = -1 WHERE name = 'latest'",
         "UPDATE meta SET value = 'now' WHERE name = 'latest'",
         "UPDATE meta SET value = x'00' WHERE name = 'latest'",
+        "UPDATE meta SET value = 1.5 WHERE name = 'latest'",
         "DELETE FROM meta WHERE name = 'latest'",
     ];
     Desk::new().damages(&changes, |tx| tx.latest());
