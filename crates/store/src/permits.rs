@@ -157,14 +157,17 @@ impl WriteTx<'_> {
         )
     }
 
-    /// Counts a use of a bypass. Whether one was left: if not, it permits nothing.
+    /// Counts a use of a bypass.
     ///
     /// # Errors
-    /// It cannot be written: then it permits nothing.
-    pub fn use_bypass(&mut self, id: i64) -> Result<bool, StoreError> {
+    /// No use was left, or it cannot be written: then it permits nothing.
+    pub fn use_bypass(&mut self, id: i64) -> Result<(), StoreError> {
         const SQL: &str =
             "UPDATE bypasses SET uses_left = uses_left - 1 WHERE id = ?1 AND uses_left > 0";
-        Ok(self.write(SQL, [id])? > 0)
+        match self.write(SQL, [id])? {
+            0 => Err(StoreError::Damaged { record: BYPASS }),
+            _ => Ok(()),
+        }
     }
 
     /// Removes a bypass. Whether there was one.

@@ -159,15 +159,17 @@ impl WriteTx<'_> {
         Ok(uid)
     }
 
-    /// Uses up a code of a set; its hash is overwritten. Whether it was still unused: if not, it is
-    /// no longer good.
+    /// Uses up a code of a set; its hash is overwritten.
     ///
     /// # Errors
-    /// It cannot be written: then the code must not count as accepted.
-    pub fn use_recovery_code(&mut self, set_id: i64, position: usize) -> Result<bool, StoreError> {
+    /// It was used already, or it cannot be written: then the code must not count as accepted.
+    pub fn use_recovery_code(&mut self, set_id: i64, position: usize) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE recovery_codes SET used = ?3, hash = x'' \
             WHERE set_id = ?1 AND position = ?2 AND used IS NULL";
-        Ok(self.write(SQL, params![set_id, number(position), secs(self.now())])? > 0)
+        match self.write(SQL, params![set_id, number(position), secs(self.now())])? {
+            0 => Err(StoreError::Damaged { record: RECORD }),
+            _ => Ok(()),
+        }
     }
 
     /// Removes all sets of an account.

@@ -107,12 +107,7 @@ mod tests {
         let fields: [(&str, Field, u32, u32); 7] = [
             ("free_failures", |l| &mut l.free_failures, 1, 10),
             ("first_wait_secs", |l| &mut l.first_wait_secs, 1, 3600),
-            (
-                "longest_wait_secs",
-                |l| &mut l.longest_wait_secs,
-                60,
-                3600,
-            ),
+            ("longest_wait_secs", |l| &mut l.longest_wait_secs, 60, 3600),
             ("source_failures", |l| &mut l.source_failures, 5, 100),
             ("account_failures", |l| &mut l.account_failures, 10, 100),
             (

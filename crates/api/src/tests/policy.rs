@@ -62,7 +62,10 @@ fn words_and_types_are_checked() {
             json!([{ "unenrolled": "allow" }]),
             "unenrolled: Should be one of DENY, ALLOW",
         ),
-        (json!([{ "unenrolled": null }]), "unenrolled: null not allowed"),
+        (
+            json!([{ "unenrolled": null }]),
+            "unenrolled: null not allowed",
+        ),
         (json!([{ "self_enrol": 1 }]), "self_enrol: Not a boolean"),
         (
             json!([{ "grace_days": null }]),

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use twofactor::{Algorithm, Digits, TimeStep, Verdict, Window};
+use twofactor::{Algorithm, Digits, TimeStep};
 
 use super::*;
 
@@ -226,47 +226,6 @@ fn a_use_of_a_device_that_is_gone_is_an_error() {
     assert!(matches!(used, Err(StoreError::Damaged { .. })), "{used:?}");
     let next = add(&mut desk, &ACTIVE);
     assert!(next > id, "an id is never used again");
-}
-
-/// The first release reads this store after a downgrade, and knows no pending devices. Nothing that
-/// is done to one makes its codes good there.
-#[test]
-fn release_1_refuses_every_code_of_a_pending_device() {
-    type Change = fn(&mut WriteTx<'_>, i64) -> Result<(), StoreError>;
-    const CHANGES: [(&str, Change); 4] = [
-        ("added", |_, _| Ok(())),
-        ("used", |tx, id| tx.record_use(id, UnixTime::from_secs(30))),
-        ("unlocked", |tx, id| {
-            tx.set_floor(id, UnixTime::from_secs(60))
-        }),
-        ("reshaped", |tx, id| {
-            tx.reshape_device(id, Digits::default(), TimeStep::default())
-        }),
-    ];
-    let mut fresh = device(Secret::generate([7; 20]));
-    let window = Window::default();
-    let code = (0..1_000_000)
-        .map(|code| format!("{code:06}"))
-        .find(|code| fresh.verify(code, NOW, window).is_accepted())
-        .unwrap();
-    for (what, change) in CHANGES {
-        let mut desk = Desk::new();
-        let pending = Added {
-            enrolment: PENDING,
-            uid: 0,
-            ..ACTIVE
-        };
-        let id = add(&mut desk, &pending);
-        desk.write(|tx| change(tx, id));
-        let stored = desk.read(|tx| tx.open_device(id)).unwrap().device;
-        let is_accepted = |mut device: Device| device.verify(&code, NOW, window).is_accepted();
-        assert!(is_accepted(stored.clone()), "{what}: this release");
-        let floor = desk.count("SELECT floor FROM devices WHERE uid = 0 ORDER BY id LIMIT 1");
-        let floor = UnixTime::from_secs(u64::try_from(floor).unwrap());
-        let mut as_release_1 = Device { floor, ..stored };
-        let verdict = as_release_1.verify(&code, NOW, window);
-        assert_eq!(verdict, Verdict::Replayed, "{what}: release 1");
-    }
 }
 
 #[test]

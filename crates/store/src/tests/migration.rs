@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::params;
-use twofactor::{AccountKey, Identity, Policy};
+use twofactor::{AccountKey, Digits, Identity, Policy, TimeStep, Verdict, Window};
 
 use super::*;
 
@@ -73,8 +73,8 @@ fn a_store_of_release_1_becomes_one_of_this_release() {
         uid: 0,
         name: "phone".to_owned(),
         algorithm: twofactor::Algorithm::Sha1,
-        digits: twofactor::Digits::default(),
-        step: twofactor::TimeStep::default(),
+        digits: Digits::default(),
+        step: TimeStep::default(),
         floor: after(10),
         created: UnixTime::from_secs(1_600_000_000),
         last_used: Some(NOW),
@@ -204,4 +204,48 @@ fn release_1_reads_and_writes_on() {
         (first.record.name.as_str(), first.record.floor),
         ("phone", UnixTime::EPOCH)
     );
+}
+
+/// The first release reads this store after a downgrade, and knows no pending devices. Nothing that
+/// is done to one makes its codes good there.
+#[test]
+fn release_1_refuses_every_code_of_a_pending_device() {
+    type Change = fn(&mut WriteTx<'_>, i64) -> Result<(), StoreError>;
+    const CHANGES: [(&str, Change); 4] = [
+        ("added", |_, _| Ok(())),
+        ("used", |tx, id| tx.record_use(id, UnixTime::from_secs(30))),
+        ("unlocked", |tx, id| {
+            tx.set_floor(id, UnixTime::from_secs(60))
+        }),
+        ("reshaped", |tx, id| {
+            tx.reshape_device(id, Digits::default(), TimeStep::default())
+        }),
+    ];
+    let mut fresh = device(Secret::generate([7; 20]));
+    let window = Window::default();
+    let code = (0..1_000_000)
+        .map(|code| format!("{code:06}"))
+        .find(|code| fresh.verify(code, NOW, window).is_accepted())
+        .unwrap();
+    for (what, change) in CHANGES {
+        let mut desk = Desk::new();
+        let id = desk.write(|tx| {
+            tx.add_device(&NewDevice {
+                uid: 0,
+                name: "phone",
+                enrolment: Enrolment::Pending { until: after(60) },
+                replaces: None,
+                device: &device(Secret::generate([7; 20])),
+            })
+        });
+        desk.write(|tx| change(tx, id));
+        let stored = desk.read(|tx| tx.open_device(id)).unwrap().device;
+        let is_accepted = |mut device: Device| device.verify(&code, NOW, window).is_accepted();
+        assert!(is_accepted(stored.clone()), "{what}: this release");
+        let floor = desk.count("SELECT floor FROM devices WHERE uid = 0 ORDER BY id LIMIT 1");
+        let floor = UnixTime::from_secs(u64::try_from(floor).unwrap());
+        let mut as_release_1 = Device { floor, ..stored };
+        let verdict = as_release_1.verify(&code, NOW, window);
+        assert_eq!(verdict, Verdict::Replayed, "{what}: release 1");
+    }
 }

@@ -96,19 +96,15 @@ fn a_code_is_good_once() {
     let mut desk = Desk::new();
     let id = add(&mut desk, 1000, 0);
     desk.write(|tx| tx.confirm_recovery_set(id));
-    assert!(desk.write(|tx| tx.use_recovery_code(id, 3)));
-    assert!(
-        !desk.write(|tx| tx.use_recovery_code(id, 3)),
-        "a second use"
-    );
-    assert!(
-        !desk.write(|tx| tx.use_recovery_code(id, 10)),
-        "no such code"
-    );
-    assert!(
-        !desk.write(|tx| tx.use_recovery_code(id + 1, 4)),
-        "no such set"
-    );
+    desk.write(|tx| tx.use_recovery_code(id, 3));
+    for (set, position, what) in [
+        (id, 3, "a second use"),
+        (id, 10, "no such code"),
+        (id + 1, 4, "no such set"),
+    ] {
+        let used = desk.try_write(|tx| tx.use_recovery_code(set, position));
+        assert!(matches!(used, Err(StoreError::Damaged { .. })), "{what}");
+    }
     let mut desk = desk.restarted();
     let set = desk.read(|tx| tx.recovery_set(1000)).unwrap();
     let used: Vec<usize> = (0..10).filter(|at| set.codes[*at].is_none()).collect();
