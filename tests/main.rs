@@ -19,6 +19,7 @@ mod lifecycle;
 mod limits;
 mod newcomer;
 mod peers;
+mod people;
 #[cfg(feature = "system")]
 mod python;
 mod qr;

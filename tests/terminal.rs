@@ -136,6 +136,11 @@ impl Tmux {
         self.run(&["send-keys", "Enter"]);
     }
 
+    /// Presses a key that is no letter, by tmux's name for it.
+    pub(crate) fn press(&self, key: &str) {
+        self.run(&["send-keys", key]);
+    }
+
     /// The screen, once its text is so. What was typed shows up later than one may think, so the
     /// last prompt alone is no sign of anything.
     pub(crate) fn when(&self, is_so: impl Fn(&str) -> bool) -> Screen {

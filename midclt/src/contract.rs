@@ -56,21 +56,28 @@ impl Contract<'static> {
     }
 }
 
-/// 1 for equal names. People also leave out the front (`twofactor.update`, `update`), or know the
-/// end and guess the front (`auth.2fa.update`).
+/// 1 for equal names. People also leave out the front (`twofactor.update`, `update`), or know both
+/// ends and guess between (`auth.2fa.update`).
 fn closeness(typed: &str, known: &str) -> f64 {
-    let last = |name: &str| name.rsplit('.').next().map(str::to_owned);
+    let as_a_whole = strsim::normalized_damerau_levenshtein(typed, known);
+    let has_ends_of_known =
+        typed.split('.').next() == known.split('.').next() && last(typed) == last(known);
     let by_end = if known
         .strip_suffix(typed)
         .is_some_and(|front| front.ends_with('.'))
     {
         0.99
-    } else if last(typed) == last(known) {
+    } else if has_ends_of_known {
         0.76
     } else {
-        0.0
+        return as_a_whole;
     };
-    strsim::normalized_damerau_levenshtein(typed, known).max(by_end)
+    // Of several that end so, the one that is more like it.
+    as_a_whole.max(by_end + as_a_whole / 1_000.0)
+}
+
+fn last(name: &str) -> Option<&str> {
+    name.rsplit('.').next()
 }
 
 impl Method<'_> {
@@ -202,6 +209,7 @@ mod tests {
         check("auth.twofacter.update", Some("auth.twofactor.update"));
         check("auth.two_factor.update", Some("auth.twofactor.update"));
         check("auth.2fa.update", Some("auth.twofactor.update"));
+        check("update", Some("auth.twofactor.update"));
         check("twofactor.update", Some("auth.twofactor.update"));
         check("verify", Some("auth.twofactor.verify"));
         check("core.pong", Some("core.ping"));

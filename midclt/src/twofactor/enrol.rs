@@ -6,7 +6,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::daemon::{Daemon, read};
-use super::qr::{PictureArgs, Place};
+use super::qr::{PictureArgs, Place, Shown};
 use super::wire::NewDevice;
 use super::{talk, time};
 use crate::failure::Failure;
@@ -37,10 +37,12 @@ pub(super) fn by_phone(
     device: &NewDevice,
     picture: &PictureArgs,
 ) -> Result<Box<RawValue>, Failure> {
-    picture.show(&device.provisioning_uri, Place::Conversation)?;
-    ask("Scan it, then type the code that the app shows: ", |code| {
-        confirm(daemon, device.id, code)
-    })
+    // One line: with more, the top of the picture would scroll away.
+    let question = match picture.show(&device.provisioning_uri, Place::Conversation)? {
+        Shown::Picture => "Scan it, then type the code that the app shows: ",
+        Shown::Secret => "Then type the code that the app shows: ",
+    };
+    ask(question, |code| confirm(daemon, device.id, code))
 }
 
 /// Creates a device and enrols it. `kept` tells at each moment what there would be to say if it

@@ -75,8 +75,17 @@ pub(super) fn run(connection: &Connection, args: &QrArgs) -> Result<(), Failure>
     let uri: String = read(&answer)?;
     match file {
         Some(file) => file.write(&uri, &daemon),
-        None => args.picture.show(&uri, Place::Result),
+        None => args.picture.show(&uri, Place::Result).map(|_| ()),
     }
+}
+
+/// What could be shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    /// The QR code, and the secret.
+    Picture,
+    /// Only the secret: there was no room.
+    Secret,
 }
 
 /// Where a QR code is shown.
@@ -97,7 +106,7 @@ impl PngArg {
 
 impl PictureArgs {
     /// Draws the code, with the secret below it.
-    pub(super) fn show(&self, uri: &str, place: Place) -> Result<(), Failure> {
+    pub(super) fn show(&self, uri: &str, place: Place) -> Result<Shown, Failure> {
         let ascii = self.ascii || !is_utf8();
         let screen = match place {
             Place::Result => Screen::of_stdout(),
@@ -106,12 +115,13 @@ impl PictureArgs {
         let page = page(uri, ascii, screen);
         page.note.iter().for_each(|note| output::note(note));
         match place {
-            Place::Result => output::text(&page.text),
-            Place::Conversation => {
-                output::drawing(&page.text);
-                Ok(())
-            }
+            Place::Result => output::text(&page.text)?,
+            Place::Conversation => output::drawing(&page.text),
         }
+        Ok(match page.note {
+            None => Shown::Picture,
+            Some(_) => Shown::Secret,
+        })
     }
 }
 

@@ -82,6 +82,18 @@ fn the_picture_fits_with_its_question() {
     assert_eq!(shown[begin..end].lines().count(), 23, "{shown}");
 }
 
+/// No room for a picture: the secret is typed.
+#[test]
+fn the_secret_alone() {
+    let played = first_time().play();
+    let mut terminal = enable(&played, &["--yes", "--ascii"]);
+    terminal.asks("type this into the app instead:\nsecret: ABCD EFGH");
+    terminal.answer("\nThen type the code that the app shows: ", "123456");
+    let (exit, _, shown) = terminal.end();
+    assert_eq!(exit, 0, "{shown}");
+    assert!(!shown.contains("###"), "{shown}");
+}
+
 #[test]
 fn another_account() {
     let played = first_time().play();
