@@ -1,8 +1,11 @@
 //! Somebody at a console of 80x24, with a phone: tmux is the console, and zbarimg the phone.
 
+use std::process::Command;
+
 use testkit::{Daemon, binaries};
 
 use super::{early_in_a_step, fresh_code};
+use crate::python::output_of;
 use crate::qr::image::{Theme, read_back};
 use crate::support::code_at;
 use crate::terminal::{Screen, Terminal, Tmux};
@@ -172,4 +175,16 @@ fn the_status_is_one_screen() {
     assert!(text.contains("more: midclt 2fa status | less"), "{text}");
     tmux.enter("clear; midclt 2fa status | tail -3");
     tmux.when(|text| text.contains("phone 7  pending  never"));
+}
+
+/// A file to print or to send is what a scanner reads.
+#[test]
+fn a_picture_in_a_file() {
+    let daemon = Daemon::start();
+    daemon.midclt_ok(["call", "auth.twofactor.update", r#"{"enabled": true}"#]);
+    let uri = daemon.midclt_ok(["call", "user.provisioning_uri", "root"]);
+    let file = daemon.dir().join("code.png").display().to_string();
+    daemon.midclt_ok(["2fa", "qr", "root", "--png", &file]);
+    let read = output_of(Command::new("zbarimg").args(["--raw", "--quiet", &file]));
+    assert_eq!(read.trim_end(), uri);
 }
