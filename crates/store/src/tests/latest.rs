@@ -28,6 +28,16 @@ fn a_new_store_has_seen_no_time() {
     assert_eq!(Desk::new().read(|tx| tx.latest()), UnixTime::EPOCH);
 }
 
+/// A door that has said "that is over" does not take it back when the clock is set back, and it writes
+/// nothing else when it says so.
+#[test]
+fn a_batch_that_changes_nothing_still_notes_the_time() {
+    let mut desk = Desk::new();
+    desk.wait_until(86_400);
+    desk.write(|tx| tx.today().and_then(|_| tx.settings()));
+    assert_eq!(desk.read(|tx| tx.latest()), after(86_400));
+}
+
 #[test]
 fn only_an_unlock_resets_the_latest_time() {
     let mut desk = Desk::new();
