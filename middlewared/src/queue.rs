@@ -207,6 +207,7 @@ mod tests {
                     match start.unwrap() {
                         Started::Ready(call) => call,
                         Started::Work(work) => work.run().unwrap(),
+                        Started::Answered(_) => panic!("{name} does not write"),
                     }
                 }
                 _ => panic!("{name} does not write"),

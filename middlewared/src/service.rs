@@ -86,6 +86,7 @@ impl Service {
     fn work(&self, id: Id, call: SlowCall, peer: Peer) -> Reply {
         let started = caught(|| self.read(|read| call.start(read)));
         let worked = match started {
+            Ok(Started::Answered(result)) => return Reply::Now(rpc::reply(&id, &Ok(result))),
             Ok(Started::Ready(call)) => return self.write(id, call, peer),
             Ok(Started::Work(work)) => self.hand_in(work),
             Err(error) => Err(error),

@@ -101,6 +101,7 @@ impl Machine {
             Prepared::Read(run) => self.read(run),
             Prepared::Write(call) => self.write(call),
             Prepared::Slow(call) => match self.read(|read| call.start(read))? {
+                Started::Answered(result) => Ok(result),
                 Started::Ready(call) => self.write(call),
                 Started::Work(work) => self.write(work.run()?),
             },

@@ -121,6 +121,10 @@ impl Slow for Authenticate {
     type Job = Work;
     type Found = Found;
 
+    fn at_once(&self, read: &Reading<'_>) -> Result<Option<Answer>, CallError> {
+        door::not_asked(read, self.authenticate.service.as_str())
+    }
+
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {
         let login = &self.authenticate;
         let name = AccountName::new(&login.username);

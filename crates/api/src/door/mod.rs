@@ -9,7 +9,7 @@ mod judge;
 mod recovery;
 mod who;
 
-use store::Subject;
+use store::{ReadTx, Subject};
 use twofactor::{Budget, Reason, Requirement, Source, Standing, UnixTime};
 
 pub(crate) use answer::{Answer, Verdict};
@@ -19,7 +19,7 @@ pub(crate) use who::Who;
 
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
-use crate::method::Writing;
+use crate::method::{Reading, Writing};
 
 /// Somebody at a door.
 pub(crate) struct Attempt<'a> {
@@ -128,12 +128,26 @@ fn bypass(write: &mut Writing<'_, '_>, attempt: &Attempt<'_>) -> Result<Answer, 
     pass(write, attempt, Answer::of(Verdict::Bypassed, message))
 }
 
+/// What a door is told whose service asks nobody. It takes no write: a full disk, or one that is
+/// read-only, must not keep everybody out who was let in before.
+///
+/// # Errors
+/// The settings cannot be read.
+pub(crate) fn not_asked(read: &Reading<'_>, service: &str) -> Result<Option<Answer>, CallError> {
+    let answer = || Answer::of(Verdict::NotRequired, "");
+    Ok((!is_asked(read.tx, service)?).then(answer))
+}
+
+/// Whether a service asks at all.
+fn is_asked(tx: &ReadTx<'_>, service: &str) -> Result<bool, CallError> {
+    let settings = tx.settings()?;
+    Ok(settings.enabled && (settings.ssh || service != SSHD))
+}
+
 /// All that decides whether a code is asked for.
 fn standing(write: &Writing<'_, '_>, attempt: &Attempt<'_>) -> Result<Standing, CallError> {
-    let settings = write.tx.settings()?;
-    let is_ssh = attempt.service == SSHD;
     let mut standing = Standing {
-        is_asked: settings.enabled && (settings.ssh || !is_ssh),
+        is_asked: is_asked(write.tx, attempt.service)?,
         is_proven: attempt.is_proven,
         identity: attempt.who.identity(),
         exempt_until: None,

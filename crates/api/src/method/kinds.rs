@@ -61,6 +61,12 @@ pub(crate) trait Slow: Declared {
         false
     }
 
+    /// The answer, where it needs neither work nor the writer: such a call is answered also while
+    /// nothing can be written.
+    fn at_once(&self, _: &Reading<'_>) -> Result<Option<Self::Output>, CallError> {
+        Ok(None)
+    }
+
     /// Says what there is to do, if anything.
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Self::Job, Self::Found>, CallError>;
 

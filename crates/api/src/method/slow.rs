@@ -1,5 +1,7 @@
 //! How a slow call comes to the writer.
 
+use serde_json::value::RawValue;
+
 use super::kinds::{Reading, Slow, Stage};
 use super::send;
 use super::writing::{WriteCall, Writing};
@@ -15,6 +17,9 @@ type StartSlow = dyn FnOnce(&Reading<'_>) -> Result<Started, CallError> + Send;
 impl SlowCall {
     pub(super) fn new<M: Slow>(method: M) -> Self {
         let start = |read: &Reading<'_>| {
+            if let Some(output) = method.at_once(read)? {
+                return send(&output).map(Started::Answered);
+            }
             let (job, is_heavy) = match method.prepare(read)? {
                 Stage::Ready(found) => return Ok(Started::Ready(finish(method, found))),
                 Stage::Work(job) => (job, false),
@@ -42,6 +47,8 @@ impl SlowCall {
 
 /// What is left of a slow call.
 pub enum Started {
+    /// Nothing.
+    Answered(Box<RawValue>),
     /// Only to be written.
     Ready(WriteCall),
     /// To be worked on before that.
