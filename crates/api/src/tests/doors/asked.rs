@@ -1,0 +1,165 @@
+//! Whether a code is asked for, and what makes one needless.
+
+use twofactor::{Bypass, BypassMinutes, BypassUses, Unenrolled};
+
+use super::*;
+
+#[test]
+fn whether_a_code_is_asked_for() {
+    let mut doors = Doors::new();
+    let (name, uid) = BIN;
+    for (what, login, verdict) in [
+        ("a device", json!({}), "CODE_REQUIRED"),
+        ("an empty code", json!({ "token": "" }), "CODE_REQUIRED"),
+        ("a code of null", json!({ "token": null }), "CODE_REQUIRED"),
+        (
+            "no device",
+            json!({ "username": name, "uid": uid }),
+            "NOT_ENROLLED",
+        ),
+        (
+            "nobody",
+            json!({ "username": "nobody-here", "uid": 4_000_000 }),
+            "NOT_ENROLLED",
+        ),
+        (
+            "no name at all",
+            json!({ "username": "a/b" }),
+            "NOT_ENROLLED",
+        ),
+        ("another uid", json!({ "uid": 4_000_000 }), "NOT_ENROLLED"),
+        ("another name", json!({ "username": name }), "NOT_ENROLLED"),
+        (
+            "the name alone",
+            json!({ "uid": DAEMON.1 }),
+            "CODE_REQUIRED",
+        ),
+        (
+            "sshd, which is off",
+            json!({ "service": "sshd" }),
+            "NOT_REQUIRED",
+        ),
+    ] {
+        assert_eq!(doors.verdict(login), verdict, "{what}");
+    }
+    doors.machine.update(json!({ "services": { "ssh": true } }));
+    assert_eq!(doors.verdict(json!({ "service": "sshd" })), "CODE_REQUIRED");
+    doors.machine.update(json!({ "enabled": false }));
+    assert_eq!(doors.verdict(json!({ "service": "sshd" })), "NOT_REQUIRED");
+    assert_eq!(doors.verdict(json!({})), "NOT_REQUIRED");
+}
+
+#[test]
+fn what_is_told_before_a_password_is_proven_is_the_same_for_all() {
+    let mut doors = Doors::new();
+    doors.machine.change(|tx| {
+        let until = UnixTime::from_secs(2_000_000_000);
+        tx.add_exemption(DAEMON.1, until, "a test")
+    });
+    let wrong = doors.wrong();
+    for token in [
+        json!(null),
+        json!(wrong),
+        json!("12345"),
+        json!("A-AAAA-AAAA-AAAA-AAAA"),
+    ] {
+        let mut answer = |name: &str, uid: u32| {
+            doors.login(json!({ "username": name, "uid": uid, "factor": null, "token": token, "source": "192.0.2.7" }))
+        };
+        let known = answer(DAEMON.0, DAEMON.1);
+        let unknown = answer("nobody-here", 4_000_000);
+        assert_eq!(known, unknown, "{token}");
+    }
+    // And locked out alike.
+    for _ in 0..5 {
+        for (name, uid) in [DAEMON, ("nobody-here", 4_000_000)] {
+            doors.login(json!({ "username": name, "uid": uid, "factor": null, "token": wrong, "source": "192.0.2.9" }));
+        }
+    }
+    let mut locked = |name: &str, uid: u32| {
+        doors.login(json!({ "username": name, "uid": uid, "factor": null, "token": wrong, "source": "192.0.2.9" }))
+    };
+    assert_eq!(locked(DAEMON.0, DAEMON.1), locked("nobody-here", 4_000_000));
+}
+
+#[test]
+fn exemption_bypass_and_grace_need_a_proven_password() {
+    let mut doors = Doors::new();
+    doors.machine.change(|tx| {
+        let until = UnixTime::from_secs(2_000_000_000);
+        tx.add_exemption(DAEMON.1, until, "a test")
+    });
+    assert_eq!(doors.verdict(json!({ "factor": null })), "CODE_REQUIRED");
+    assert_eq!(doors.verdict(json!({ "factor": "" })), "CODE_REQUIRED");
+    assert_eq!(doors.verdict(json!({ "factor": "publickey:x" })), "EXEMPT");
+    doors.machine.now = 2_000_000_000;
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "over");
+    // Dates that permit are not judged by a clock that was set back.
+    doors.machine.now = 1_900_000_000;
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "still over");
+}
+
+#[test]
+fn a_bypass_is_used_up() {
+    let mut doors = Doors::new();
+    let clocks = doors.machine.clocks();
+    doors.machine.change(move |tx| {
+        let (minutes, uses) = (BypassMinutes::default(), BypassUses::new(2).unwrap());
+        let bypass = Bypass::new(&clocks, tx.today()?, minutes, uses);
+        tx.add_bypass(Some(DAEMON.1), &bypass, "left the phone at home")
+    });
+    assert_eq!(doors.verdict(json!({ "factor": null })), "CODE_REQUIRED");
+    let first = doors.login(json!({}));
+    assert_eq!(first["verdict"], "BYPASSED");
+    assert!(
+        first["message"].as_str().unwrap().contains("once more"),
+        "{first}"
+    );
+    assert_eq!(doors.verdict(json!({})), "BYPASSED");
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED");
+    let told: Vec<_> = doors
+        .machine
+        .alerts
+        .iter()
+        .filter(|alert| alert.kind == AlertKind::Bypass)
+        .collect();
+    assert_eq!(told.len(), 2);
+}
+
+#[test]
+fn a_bypass_for_everybody_is_for_accounts_without_a_record_too() {
+    let mut doors = Doors::new();
+    let clocks = doors.machine.clocks();
+    doors.machine.change(move |tx| {
+        let bypass = Bypass::new(
+            &clocks,
+            tx.today()?,
+            BypassMinutes::default(),
+            BypassUses::default(),
+        );
+        tx.add_bypass(None, &bypass, "the directory moves")
+    });
+    assert_eq!(
+        doors.verdict(json!({ "username": BIN.0, "uid": BIN.1 })),
+        "BYPASSED"
+    );
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "it had one use");
+}
+
+#[test]
+fn accounts_without_a_device_are_let_in_only_by_policy() {
+    let mut doors = Doors::new();
+    let bin = json!({ "username": BIN.0, "uid": BIN.1 });
+    doors.machine.change(|tx| {
+        let mut policy = tx.policy()?;
+        policy.unenrolled = Unenrolled::Allow;
+        tx.put_policy(&policy)
+    });
+    assert_eq!(doors.verdict(bin.clone()), "NOT_REQUIRED");
+    assert_eq!(
+        doors.verdict(json!({ "uid": 4_000_000 })),
+        "NOT_ENROLLED",
+        "nobody inherits"
+    );
+    assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED");
+}
