@@ -8,9 +8,9 @@ use crate::{ReadTx, StoreError, WriteTx};
 
 pub(crate) const POLICY: Query = Query {
     record: "policy",
-    sql: "SELECT unenrolled, grace_days, self_enrol, bypass_minutes_max, bypass_uses_max, \
-        free_failures, first_wait_secs, longest_wait_secs, source_failures, account_failures, \
-        account_forgets_per_day, known_days FROM policy WHERE id = 1",
+    sql: "SELECT unenrolled, grace_days, bypass_minutes_max, bypass_uses_max, free_failures, \
+        first_wait_secs, source_failures, account_failures, account_forgets_per_day, known_days \
+        FROM policy WHERE id = 1",
 };
 
 impl ReadTx<'_> {
@@ -29,10 +29,10 @@ impl WriteTx<'_> {
     /// # Errors
     /// It cannot be written.
     pub fn put_policy(&mut self, policy: &Policy) -> Result<(), StoreError> {
-        const SQL: &str = "INSERT OR REPLACE INTO policy (id, unenrolled, grace_days, self_enrol, \
-            bypass_minutes_max, bypass_uses_max, free_failures, first_wait_secs, \
-            longest_wait_secs, source_failures, account_failures, account_forgets_per_day, \
-            known_days) VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+        const SQL: &str = "INSERT OR REPLACE INTO policy (id, unenrolled, grace_days, \
+            bypass_minutes_max, bypass_uses_max, free_failures, first_wait_secs, source_failures, \
+            account_failures, account_forgets_per_day, known_days) \
+            VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let unenrolled = match policy.unenrolled {
             Unenrolled::Deny => "DENY",
             Unenrolled::Allow => "ALLOW",
@@ -43,12 +43,10 @@ impl WriteTx<'_> {
             params![
                 unenrolled,
                 policy.grace_days,
-                policy.self_enrol,
                 policy.bypass_minutes_max,
                 policy.bypass_uses_max,
                 limits.free_failures,
                 limits.first_wait_secs,
-                limits.longest_wait_secs,
                 limits.source_failures,
                 limits.account_failures,
                 limits.account_forgets_per_day,
@@ -68,17 +66,15 @@ fn policy(row: &Fields<'_>) -> Result<Policy, StoreError> {
             _ => return Err(row.damaged()),
         },
         grace_days: row.get(1)?,
-        self_enrol: row.flag(2)?,
-        bypass_minutes_max: row.get(3)?,
-        bypass_uses_max: row.get(4)?,
+        bypass_minutes_max: row.get(2)?,
+        bypass_uses_max: row.get(3)?,
         limits: Limits {
-            free_failures: row.get(5)?,
-            first_wait_secs: row.get(6)?,
-            longest_wait_secs: row.get(7)?,
-            source_failures: row.get(8)?,
-            account_failures: row.get(9)?,
-            account_forgets_per_day: row.get(10)?,
-            known_days: row.get(11)?,
+            free_failures: row.get(4)?,
+            first_wait_secs: row.get(5)?,
+            source_failures: row.get(6)?,
+            account_failures: row.get(7)?,
+            account_forgets_per_day: row.get(8)?,
+            known_days: row.get(9)?,
         },
     };
     row.valid(policy.validated().ok())

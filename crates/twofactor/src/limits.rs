@@ -4,19 +4,17 @@ use crate::{OutOfRange, UnixTime};
 
 const DAY_SECS: u64 = 86_400;
 
-/// The numbers of the throttle. A policy can change each within a range: none can be turned off, no
-/// wait is longer than an hour, and no account takes more than NIST's 100 failures.
+/// The numbers of the throttle. A policy can make each stricter than its default, and none weaker;
+/// no wait is longer than [`Limits::LONGEST_WAIT_SECS`].
 ///
 /// Sources: RFC 4226 §7.3 (delays, not only locks), NIST SP 800-63B §5.2.2 (at most 100 failures).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Failures in a row of an account and source until there is a wait: 1 to 10.
+    /// Failures in a row of an account and source until there is a wait: 1 to 5.
     pub free_failures: u32,
-    /// The first wait; each further one is twice as long: 1 to 3,600 s.
+    /// The first wait; each further one is twice as long: 30 to 3,600 s.
     pub first_wait_secs: u32,
-    /// The longest wait, and never shorter than the first: 60 to 3,600 s.
-    pub longest_wait_secs: u32,
-    /// Failures of a source over all accounts until there is a wait: 5 to 100.
+    /// Failures of a source over all accounts until there is a wait: 5 to 20.
     pub source_failures: u32,
     /// Failures of an account's new sources until new sources are closed: 10 to 100.
     pub account_failures: u32,
@@ -31,12 +29,15 @@ impl Limits {
     pub const DEFAULT: Limits = Limits {
         free_failures: 5,
         first_wait_secs: 30,
-        longest_wait_secs: 3600,
         source_failures: 20,
         account_failures: 100,
         account_forgets_per_day: 10,
         known_days: 30,
     };
+
+    /// How long a wait is at most, however many failures there were: an hour, in seconds. The hard
+    /// stop is no wait.
+    pub const LONGEST_WAIT_SECS: u32 = 3600;
 
     /// How many known sources an account has at most; the newest stay.
     pub const KNOWN_SOURCES: usize = 8;
@@ -49,12 +50,14 @@ impl Limits {
     /// # Errors
     /// The first field that is not.
     pub fn validated(self) -> Result<Limits, OutOfRange> {
-        let longest = self.first_wait_secs.max(60)..=3600;
         let fields = [
-            ("free_failures", self.free_failures, 1..=10),
-            ("first_wait_secs", self.first_wait_secs, 1..=3600),
-            ("longest_wait_secs", self.longest_wait_secs, longest),
-            ("source_failures", self.source_failures, 5..=100),
+            ("free_failures", self.free_failures, 1..=5),
+            (
+                "first_wait_secs",
+                self.first_wait_secs,
+                30..=Limits::LONGEST_WAIT_SECS,
+            ),
+            ("source_failures", self.source_failures, 5..=20),
             ("account_failures", self.account_failures, 10..=100),
             (
                 "account_forgets_per_day",
@@ -84,7 +87,7 @@ impl Limits {
         };
         // 32 bits shifted by at most 31 fit into 64.
         let wait = u64::from(self.first_wait_secs) << doublings.min(31);
-        wait.min(u64::from(self.longest_wait_secs))
+        wait.min(u64::from(Limits::LONGEST_WAIT_SECS))
     }
 }
 
@@ -104,11 +107,10 @@ mod tests {
     #[test]
     fn the_default_is_valid_and_each_number_has_its_range() {
         assert_eq!(Limits::DEFAULT.validated(), Ok(Limits::DEFAULT));
-        let fields: [(&str, Field, u32, u32); 7] = [
-            ("free_failures", |l| &mut l.free_failures, 1, 10),
-            ("first_wait_secs", |l| &mut l.first_wait_secs, 1, 3600),
-            ("longest_wait_secs", |l| &mut l.longest_wait_secs, 60, 3600),
-            ("source_failures", |l| &mut l.source_failures, 5, 100),
+        let fields: [(&str, Field, u32, u32); 6] = [
+            ("free_failures", |l| &mut l.free_failures, 1, 5),
+            ("first_wait_secs", |l| &mut l.first_wait_secs, 30, 3600),
+            ("source_failures", |l| &mut l.source_failures, 5, 20),
             ("account_failures", |l| &mut l.account_failures, 10, 100),
             (
                 "account_forgets_per_day",
@@ -138,16 +140,31 @@ mod tests {
         }
     }
 
+    /// Each number may be made stricter than its default, and none weaker.
     #[test]
-    fn the_longest_wait_is_not_shorter_than_the_first() {
-        let limits = Limits {
-            first_wait_secs: 600,
-            longest_wait_secs: 599,
-            ..Limits::DEFAULT
-        };
-        let error = limits.validated().unwrap_err();
-        let text = "longest_wait_secs must be between 600 and 3600";
-        assert_eq!(error.to_string(), text);
+    fn no_policy_weakens_the_throttle() {
+        let weaker: [(&str, Field, i64); 6] = [
+            ("free_failures", |l| &mut l.free_failures, 1),
+            ("first_wait_secs", |l| &mut l.first_wait_secs, -1),
+            ("source_failures", |l| &mut l.source_failures, 1),
+            ("account_failures", |l| &mut l.account_failures, 1),
+            (
+                "account_forgets_per_day",
+                |l| &mut l.account_forgets_per_day,
+                1,
+            ),
+            ("known_days", |l| &mut l.known_days, 1),
+        ];
+        for (name, field, step) in weaker {
+            let by = |step: i64| {
+                let mut limits = Limits::DEFAULT;
+                let number = field(&mut limits);
+                *number = u32::try_from(i64::from(*number) + step).unwrap();
+                limits.validated()
+            };
+            assert_eq!(by(step).unwrap_err().field, name);
+            assert!(by(-step).is_ok(), "{name}");
+        }
     }
 
     #[test]
@@ -172,10 +189,9 @@ mod tests {
         }
         let longest = Limits {
             first_wait_secs: u32::MAX,
-            longest_wait_secs: u32::MAX,
             ..Limits::DEFAULT
         };
-        assert_eq!(longest.wait_after(u64::MAX, 0), u64::from(u32::MAX));
+        assert_eq!(longest.wait_after(u64::MAX, 0), 3600);
     }
 
     #[test]

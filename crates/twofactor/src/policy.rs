@@ -23,9 +23,6 @@ pub struct Policy {
     pub unenrolled: Unenrolled,
     /// How many days of grace an account is given, unless another number is said: 1 to 90.
     pub grace_days: u16,
-    /// Whether somebody in grace may set up a first device without an invite. A stolen password is
-    /// then enough to do it.
-    pub self_enrol: bool,
     /// The longest bypass that may be given, in minutes: 1 to 1,440.
     pub bypass_minutes_max: u32,
     /// The most uses that a bypass may have: 1 to 10.
@@ -39,7 +36,6 @@ impl Policy {
     pub const DEFAULT: Policy = Policy {
         unenrolled: Unenrolled::Deny,
         grace_days: 14,
-        self_enrol: false,
         bypass_minutes_max: BypassMinutes::MAX,
         bypass_uses_max: BypassUses::MAX,
         limits: Limits::DEFAULT,
@@ -103,7 +99,7 @@ mod tests {
     fn numbers_in_range() {
         assert_eq!(Policy::DEFAULT.validated(), Ok(Policy::default()));
         let lax = Limits {
-            free_failures: 11,
+            free_failures: 6,
             ..Limits::DEFAULT
         };
         let cases = [
@@ -154,7 +150,7 @@ mod tests {
                     limits: lax,
                     ..Policy::DEFAULT
                 },
-                "free_failures must be between 1 and 10",
+                "free_failures must be between 1 and 5",
             ),
         ];
         for (policy, message) in cases {

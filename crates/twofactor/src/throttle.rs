@@ -120,7 +120,7 @@ impl Tally {
     /// Brings what was loaded into the present, and says whether it changed.
     ///
     /// A failure in the future (a clock that was ahead, and is right now) is taken for one at
-    /// `now`, so that no wait is longer than [`Limits::longest_wait_secs`] from here. What changed
+    /// `now`, so that no wait is longer than [`Limits::LONGEST_WAIT_SECS`] from here. What changed
     /// must be stored even if the attempt is then locked: else the wait would begin anew with each.
     /// A streak that is over is dropped.
     #[must_use = "what changed must be stored, also if the attempt is locked"]

@@ -244,7 +244,6 @@ fn even_numbers_that_no_policy_allows_do_not_panic() {
         let limits = Limits {
             free_failures: number,
             first_wait_secs: number,
-            longest_wait_secs: number,
             source_failures: number,
             account_failures: number,
             account_forgets_per_day: number,

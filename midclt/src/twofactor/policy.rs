@@ -12,13 +12,9 @@ use crate::failure::Failure;
 use crate::layout::table;
 
 /// What the settings mean; the daemon may have more.
-const MEANINGS: [(&str, &str); 10] = [
+const MEANINGS: [(&str, &str); 8] = [
     ("unenrolled", "accounts without a device: DENY or ALLOW"),
     ("grace_days", "days to get a first device, where not said"),
-    (
-        "self_enrol",
-        "in their grace, accounts set up a device alone",
-    ),
     ("bypass_minutes_max", "the longest bypass"),
     ("bypass_uses_max", "the most logins of a bypass"),
     (
@@ -27,9 +23,8 @@ const MEANINGS: [(&str, &str); 10] = [
     ),
     (
         "throttle.first_wait",
-        "seconds; each further one doubles it",
+        "seconds; each further one doubles it, up to 1 h",
     ),
-    ("throttle.longest_wait", "seconds"),
     (
         "throttle.source_failures",
         "wrong codes of one address, at all accounts",
@@ -40,19 +35,10 @@ const MEANINGS: [(&str, &str); 10] = [
     ),
 ];
 
-/// What lets people in who would not get in else, and what it means.
-const LOOSENING: [(&str, &str, &str); 2] = [
-    (
-        "unenrolled",
-        "ALLOW",
-        "unenrolled=ALLOW: an account without a device gets in with its password or key\nalone, for ever. Milder, for one account and some days: midclt 2fa grace USER",
-    ),
-    (
-        "self_enrol",
-        "true",
-        "self_enrol=true: in the days of its grace, whoever knows an account's password\ncan set up a phone for it. Safer: midclt 2fa invite USER",
-    ),
-];
+/// What `unenrolled=ALLOW` means: people get in who would not get in else.
+const LETS_IN: &str = "\
+unenrolled=ALLOW: an account without a device gets in with its password or key
+alone, for ever. Milder, for one account and some days: midclt 2fa grace USER";
 
 /// Show or change the rules for accounts without a device, and the throttle
 #[derive(Debug, Args)]
@@ -77,8 +63,8 @@ pub(super) fn run(connection: &Connection, args: &PolicyArgs) -> Result<(), Fail
     let answer = if args.changes.is_empty() {
         daemon.call("auth.twofactor.policy.config", &[])?
     } else {
-        for what in loosened(&args.changes) {
-            args.yes.consent()?.to(what, "Change it?")?;
+        if lets_in(&args.changes) {
+            args.yes.consent()?.to(LETS_IN, "Change it?")?;
         }
         let request = nested(&args.changes)?;
         daemon.call("auth.twofactor.policy.update", &[Value::Object(request)])?
@@ -98,13 +84,9 @@ fn pair(text: &str) -> Result<(String, Value), String> {
     Ok((key.to_owned(), value))
 }
 
-fn loosened(changes: &[(String, Value)]) -> impl Iterator<Item = &'static str> {
-    let is_in = |key: &str, value: &str| {
-        let same = |set: &Value| set.as_str().map_or(set.to_string(), str::to_owned) == value;
-        changes.iter().any(|(name, set)| name == key && same(set))
-    };
-    let chosen = LOOSENING.map(|(key, value, what)| is_in(key, value).then_some(what));
-    chosen.into_iter().flatten()
+fn lets_in(changes: &[(String, Value)]) -> bool {
+    let mut changes = changes.iter();
+    changes.any(|(name, value)| name == "unenrolled" && value == "ALLOW")
 }
 
 /// `throttle.first_wait` belongs into an object of its own.
@@ -169,8 +151,8 @@ mod tests {
         check("grace_days=30", Some(r#"{"grace_days":30}"#));
         check("unenrolled=DENY", Some(r#"{"unenrolled":"DENY"}"#));
         check(
-            "throttle.free_failures=3 self_enrol=false throttle.first_wait=60",
-            Some(r#"{"throttle":{"free_failures":3,"first_wait":60},"self_enrol":false}"#),
+            "throttle.free_failures=3 grace_days=7 throttle.first_wait=60",
+            Some(r#"{"throttle":{"free_failures":3,"first_wait":60},"grace_days":7}"#),
         );
         check("a=b=c", Some(r#"{"a":"b=c"}"#));
         check("a=1 a=2", None);
@@ -186,32 +168,33 @@ mod tests {
 
     #[test]
     fn what_is_asked_before() {
-        let check = |words: &str, expected: usize| {
-            assert_eq!(loosened(&changes(words)).count(), expected, "{words}");
+        let check = |words: &str, expected: bool| {
+            assert_eq!(lets_in(&changes(words)), expected, "{words}");
         };
-        check("unenrolled=ALLOW", 1);
-        check("unenrolled=\"ALLOW\" self_enrol=true", 2);
-        check("unenrolled=DENY self_enrol=false grace_days=9", 0);
+        check("unenrolled=ALLOW", true);
+        check("grace_days=9 unenrolled=\"ALLOW\"", true);
+        check("unenrolled=DENY grace_days=9", false);
+        check("new=ALLOW", false);
     }
 
     #[test]
     fn it_fits_a_console() {
         let policy = json!({
-            "unenrolled": "DENY", "grace_days": 14, "self_enrol": false,
+            "unenrolled": "DENY", "grace_days": 14,
             "bypass_minutes_max": 1440, "bypass_uses_max": 10,
-            "throttle": {"free_failures": 5, "first_wait": 30, "longest_wait": 3600,
+            "throttle": {"free_failures": 5, "first_wait": 30,
                          "source_failures": 20, "account_failures": 100},
             "new": null,
         });
         let text = shown(policy.as_object().unwrap());
         assert!(text.lines().all(|line| line.len() <= 80), "{text}");
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 11, "{text}");
+        assert_eq!(lines.len(), 9, "{text}");
         assert_eq!(
             lines[0],
             "unenrolled=DENY                accounts without a device: DENY or ALLOW"
         );
-        assert!(lines[6].starts_with("throttle.first_wait=30 "), "{text}");
-        assert_eq!(lines[10], "new=null");
+        assert!(lines[5].starts_with("throttle.first_wait=30 "), "{text}");
+        assert_eq!(lines[8], "new=null");
     }
 }

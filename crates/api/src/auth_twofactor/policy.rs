@@ -10,7 +10,6 @@ use super::settings::emit_policy;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{OneOf, Whole, Word};
-use crate::error::Issue;
 use crate::method::{Declared, Method, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 
@@ -51,9 +50,6 @@ fields! {
         unenrolled: Option<OneOf<Unenrolled>>,
         /// Days of grace, where no other number is said.
         grace_days: Option<Whole<1, 90>>,
-        /// Whether somebody in grace may set up a first device without an invite: then a stolen
-        /// password is enough to do it.
-        self_enrol: Option<bool>,
         /// The longest bypass that may be given, in minutes.
         bypass_minutes_max: Option<Whole<1, 1440>>,
         /// The most logins that a bypass may be good for.
@@ -70,16 +66,15 @@ impl Field for Changes {
 }
 
 fields! {
-    /// The numbers that can be changed.
+    /// The numbers that can be changed: each can be made stricter than its default, and none
+    /// weaker.
     pub(crate) struct ThrottleChanges {
         /// Wrong codes in a row, of an account from one address, until there is a wait.
-        free_failures: Option<Whole<1, 10>>,
-        /// The first wait, in seconds; each further one is twice as long.
-        first_wait: Option<Whole<1, 3600>>,
-        /// The longest wait, in seconds; at least the first one.
-        longest_wait: Option<Whole<60, 3600>>,
+        free_failures: Option<Whole<1, 5>>,
+        /// The first wait, in seconds; each further one is twice as long, up to an hour.
+        first_wait: Option<Whole<30, 3600>>,
         /// Wrong codes from one address over all accounts, until it has to wait.
-        source_failures: Option<Whole<5, 100>>,
+        source_failures: Option<Whole<5, 20>>,
         /// Wrong codes of an account from addresses that it did not log in from in the last 30
         /// days, until it is closed to such addresses.
         account_failures: Option<Whole<10, 100>>,
@@ -101,7 +96,6 @@ impl Changes {
         Policy {
             unenrolled: self.unenrolled.map_or(old.unenrolled, |word| word.0),
             grace_days: self.grace_days.map_or(old.grace_days, days),
-            self_enrol: self.self_enrol.unwrap_or(old.self_enrol),
             bypass_minutes_max: set(self.bypass_minutes_max, old.bypass_minutes_max),
             bypass_uses_max: set(self.bypass_uses_max, old.bypass_uses_max),
             limits: match &self.throttle {
@@ -110,29 +104,6 @@ impl Changes {
             },
         }
     }
-
-    /// The two waits bound each other. The caller is told of one that was named.
-    fn check(&self, new: &Policy) -> Result<(), CallError> {
-        let Limits {
-            first_wait_secs: first,
-            longest_wait_secs: longest,
-            ..
-        } = new.limits;
-        let named = self.throttle.as_ref().map(|throttle| throttle.longest_wait);
-        let (attribute, message) = match named {
-            _ if first <= longest => return Ok(()),
-            Some(Some(_)) => (
-                "longest_wait",
-                format!("Should be at least first_wait, which is {first}"),
-            ),
-            _ => (
-                "first_wait",
-                format!("Should be at most longest_wait, which is {longest}"),
-            ),
-        };
-        let attribute = format!("policy_update.throttle.{attribute}");
-        Err(CallError::Invalid(vec![Issue::new(attribute, message)]))
-    }
 }
 
 impl ThrottleChanges {
@@ -140,7 +111,6 @@ impl ThrottleChanges {
         Limits {
             free_failures: set(self.free_failures, old.free_failures),
             first_wait_secs: set(self.first_wait, old.first_wait_secs),
-            longest_wait_secs: set(self.longest_wait, old.longest_wait_secs),
             source_failures: set(self.source_failures, old.source_failures),
             account_failures: set(self.account_failures, old.account_failures),
             ..old
@@ -170,7 +140,6 @@ impl Write for UpdatePolicy {
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<ShownPolicy, CallError> {
         let old = write.tx.policy()?;
         let new = self.policy_update.apply(old);
-        self.policy_update.check(&new)?;
         // The params are in bounds; this is what the state itself insists on.
         new.validated()
             .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
@@ -204,8 +173,6 @@ pub(crate) struct ShownPolicy {
     unenrolled: &'static str,
     /// Days of grace, where no other number is said.
     grace_days: u16,
-    /// Whether somebody in grace may set up a first device without an invite.
-    self_enrol: bool,
     /// The longest bypass that may be given, in minutes.
     bypass_minutes_max: u32,
     /// The most logins that a bypass may be good for.
@@ -220,10 +187,8 @@ pub(crate) struct ShownPolicy {
 struct ShownThrottle {
     /// Wrong codes in a row, of an account from one address, until there is a wait.
     free_failures: u32,
-    /// The first wait, in seconds.
+    /// The first wait, in seconds; each further one is twice as long, up to an hour.
     first_wait: u32,
-    /// The longest wait, in seconds.
-    longest_wait: u32,
     /// Wrong codes from one address over all accounts, until it has to wait.
     source_failures: u32,
     /// Wrong codes of an account from unknown addresses, until it is closed to them.
@@ -239,30 +204,26 @@ impl ShownPolicy {
                 Unenrolled::Allow => "ALLOW",
             },
             grace_days: policy.grace_days,
-            self_enrol: policy.self_enrol,
             bypass_minutes_max: policy.bypass_minutes_max,
             bypass_uses_max: policy.bypass_uses_max,
             throttle: ShownThrottle {
                 free_failures: limits.free_failures,
                 first_wait: limits.first_wait_secs,
-                longest_wait: limits.longest_wait_secs,
                 source_failures: limits.source_failures,
                 account_failures: limits.account_failures,
             },
         }
     }
 
-    fn rows(&self) -> [(&'static str, String); 10] {
+    fn rows(&self) -> [(&'static str, String); 8] {
         let throttle = &self.throttle;
         [
             ("unenrolled", self.unenrolled.to_owned()),
             ("grace_days", self.grace_days.to_string()),
-            ("self_enrol", self.self_enrol.to_string()),
             ("bypass_minutes_max", self.bypass_minutes_max.to_string()),
             ("bypass_uses_max", self.bypass_uses_max.to_string()),
             ("free_failures", throttle.free_failures.to_string()),
             ("first_wait", throttle.first_wait.to_string()),
-            ("longest_wait", throttle.longest_wait.to_string()),
             ("source_failures", throttle.source_failures.to_string()),
             ("account_failures", throttle.account_failures.to_string()),
         ]

@@ -19,11 +19,10 @@ fn change(path: &str, value: &Value) -> Value {
 #[test]
 fn what_nobody_decided() {
     let row = json!({
-        "unenrolled": "DENY", "grace_days": 14, "self_enrol": false,
+        "unenrolled": "DENY", "grace_days": 14,
         "bypass_minutes_max": 1440, "bypass_uses_max": 10,
         "throttle": {
-            "free_failures": 5, "first_wait": 30, "longest_wait": 3600,
-            "source_failures": 20, "account_failures": 100,
+            "free_failures": 5, "first_wait": 30, "source_failures": 20, "account_failures": 100,
         },
     });
     assert_eq!(policy(&mut Machine::new()), row);
@@ -35,10 +34,9 @@ fn each_number_has_its_bounds_and_the_state_takes_what_is_inside() {
         ("grace_days", 1, 90),
         ("bypass_minutes_max", 1, 1440),
         ("bypass_uses_max", 1, 10),
-        ("throttle.free_failures", 1, 10),
-        ("throttle.first_wait", 1, 3600),
-        ("throttle.longest_wait", 60, 3600),
-        ("throttle.source_failures", 5, 100),
+        ("throttle.free_failures", 1, 5),
+        ("throttle.first_wait", 30, 3600),
+        ("throttle.source_failures", 5, 20),
         ("throttle.account_failures", 10, 100),
     ] {
         let mut machine = Machine::new();
@@ -66,7 +64,6 @@ fn words_and_types_are_checked() {
             json!([{ "unenrolled": null }]),
             "unenrolled: null not allowed",
         ),
-        (json!([{ "self_enrol": 1 }]), "self_enrol: Not a boolean"),
         (
             json!([{ "grace_days": null }]),
             "grace_days: null not allowed",
@@ -80,26 +77,6 @@ fn words_and_types_are_checked() {
         let reason = Machine::new().refusal(UPDATE, params);
         assert_eq!(reason, format!("[EINVAL] policy_update.{line}\n"));
     }
-}
-
-#[test]
-fn the_longest_wait_is_not_shorter_than_the_first() {
-    let mut machine = Machine::new();
-    machine.ok(UPDATE, json!([{ "throttle": { "longest_wait": 60 } }]));
-    for (waits, line) in [
-        (
-            json!({ "first_wait": 61 }),
-            "first_wait: Should be at most longest_wait, which is 60",
-        ),
-        (
-            json!({ "first_wait": 600, "longest_wait": 599 }),
-            "longest_wait: Should be at least first_wait, which is 600",
-        ),
-    ] {
-        let reason = machine.refusal(UPDATE, json!([{ "throttle": waits }]));
-        assert_eq!(reason, format!("[EINVAL] policy_update.throttle.{line}\n"));
-    }
-    assert_eq!(policy(&mut machine)["throttle"]["first_wait"], 30);
 }
 
 #[test]

@@ -143,12 +143,10 @@ CREATE TABLE policy (
     -- Whether accounts without an active device are let in: DENY or ALLOW.
     unenrolled              TEXT NOT NULL DEFAULT 'DENY',
     grace_days              INTEGER NOT NULL DEFAULT 14,
-    self_enrol              INTEGER NOT NULL DEFAULT 0,
     bypass_minutes_max      INTEGER NOT NULL DEFAULT 1440,
     bypass_uses_max         INTEGER NOT NULL DEFAULT 10,
     free_failures           INTEGER NOT NULL DEFAULT 5,
     first_wait_secs         INTEGER NOT NULL DEFAULT 30,
-    longest_wait_secs       INTEGER NOT NULL DEFAULT 3600,
     source_failures         INTEGER NOT NULL DEFAULT 20,
     account_failures        INTEGER NOT NULL DEFAULT 100,
     account_forgets_per_day INTEGER NOT NULL DEFAULT 10,

@@ -121,7 +121,6 @@ fn policy() -> impl Strategy<Value = Policy> {
     let strict = Limits {
         free_failures: 3,
         first_wait_secs: 100,
-        longest_wait_secs: 3600,
         source_failures: 7,
         account_failures: 20,
         account_forgets_per_day: 7,

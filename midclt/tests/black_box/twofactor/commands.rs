@@ -30,7 +30,7 @@ pub(super) fn check(
 fn policies() {
     let policy = json!({"unenrolled": "DENY", "throttle": {"first_wait": 30}});
     let text = "unenrolled=DENY         accounts without a device: DENY or ALLOW\n\
-                throttle.first_wait=30  seconds; each further one doubles it\n";
+                throttle.first_wait=30  seconds; each further one doubles it, up to 1 h\n";
     check(
         &["policy"],
         ("auth.twofactor.policy.config", json!([])),

@@ -24,11 +24,6 @@ fn dangerous_commands_ask() {
             "auth.twofactor.policy.update",
             "Change it?",
         ),
-        (
-            &["policy", "self_enrol=true"],
-            "auth.twofactor.policy.update",
-            "Change it?",
-        ),
         (&["reset", "u"], "user.unset_2fa_secret", "Forget it all?"),
     ];
     let missing =
