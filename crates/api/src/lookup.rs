@@ -47,24 +47,28 @@ pub(crate) fn start(name: &AccountName) -> Result<Stage<AccountName, Lookup>, Ca
 
 /// Asks the database. May take as long as it likes.
 pub(crate) fn run(name: &AccountName) -> Lookup {
-    match User::from_name(name.as_str()) {
+    match user(name) {
         Ok(Some(user)) => of_user(&user),
-        // What some databases say of an unknown name, getpwnam(3).
-        Ok(None) | Err(Errno::ENOENT | Errno::ESRCH) => Lookup::Absent,
+        Ok(None) => Lookup::Absent,
         Err(errno) => Lookup::Failed(errno),
     }
 }
 
-/// The account of a name, for a verdict. Two names of one account are the same here: the caller holds
-/// name and uid against what is stored.
+/// The uid of a name, for a verdict: one question, whether there is such a name or not. Two names of
+/// one account are the same here: the caller holds name and uid against what is stored.
 ///
 /// # Errors
 /// The database could not say.
-pub(crate) fn account(name: &AccountName) -> Result<Option<Account>, CallError> {
-    match run(name) {
-        Lookup::Account(account) | Lookup::Alias(account) => Ok(Some(account)),
-        Lookup::Absent => Ok(None),
-        Lookup::Failed(errno) => Err(failed(errno)),
+pub(crate) fn uid(name: &AccountName) -> Result<Option<u32>, CallError> {
+    let user = user(name).map_err(failed)?;
+    Ok(user.map(|user| user.uid.as_raw()))
+}
+
+fn user(name: &AccountName) -> Result<Option<User>, Errno> {
+    match User::from_name(name.as_str()) {
+        // What some databases say of an unknown name, getpwnam(3).
+        Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
+        found => found,
     }
 }
 
@@ -172,6 +176,7 @@ mod tests {
         };
         let ran = store
             .into_writer()
+            .unwrap()
             .batch(&clocks, Reserve::Keep, &[()], run);
         match ran.unwrap().pop() {
             Some(Ran::Returned(resolved)) => resolved,

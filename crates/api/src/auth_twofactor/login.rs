@@ -78,8 +78,10 @@ fn text(nullable: Option<&NullableText>) -> &str {
 
 /// What has to be done before the writer can decide.
 pub(crate) struct Work {
-    /// Whose uid has to be looked up.
+    /// Whose uid is looked up.
     name: Option<AccountName>,
+    /// The uid that the caller knows.
+    uid: Option<u32>,
     to_hash: Option<ToHash>,
 }
 
@@ -91,9 +93,14 @@ pub(crate) struct Found {
 
 impl Work {
     fn run(self) -> Result<Found, CallError> {
-        let account = self.name.as_ref().map(lookup::account).transpose()?;
+        let found = self.name.as_ref().map(lookup::uid);
+        let uid = match self.uid {
+            // Then it was looked up for the time that it takes.
+            Some(uid) => Some(uid),
+            None => found.transpose()?.flatten(),
+        };
         Ok(Found {
-            uid: account.flatten().map(|account| account.uid),
+            uid,
             hashed: self.to_hash.map(ToHash::hash).transpose()?,
         })
     }
@@ -104,7 +111,7 @@ impl Work {
             (_, Some(_)) => Stage::Heavy(self),
             (Some(_), None) => Stage::Work(self),
             (None, None) => Stage::Ready(Found {
-                uid: None,
+                uid: self.uid,
                 hashed: None,
             }),
         }
@@ -134,8 +141,10 @@ impl Slow for Authenticate {
             Some(typed) => door::to_hash(read, &who, login.source(), typed)?,
             None => None,
         };
-        let name = name.filter(|_| uid.is_none());
-        Ok(Work { name, to_hash }.staged())
+        // Before something is proven it is done in any case: whoever measures would learn from it which
+        // accounts the caller knows the uid of.
+        let name = name.filter(|_| uid.is_none() || !login.is_proven());
+        Ok(Work { name, uid, to_hash }.staged())
     }
 
     fn work(job: Work) -> Result<Found, CallError> {
@@ -144,8 +153,7 @@ impl Slow for Authenticate {
 
     fn finish(&self, found: &Found, write: &mut Writing<'_, '_>) -> Result<Answer, CallError> {
         let login = &self.authenticate;
-        let uid = login.uid.map(|uid| uid.0).or(found.uid);
-        let who = Who::find(write.tx, &login.username, uid)?;
+        let who = Who::find(write.tx, &login.username, found.uid)?;
         let attempt = Attempt {
             who: &who,
             service: login.service.as_str(),
@@ -185,6 +193,7 @@ impl Slow for Verify {
         let to_hash = door::to_hash(read, &who, Source::Local, &self.token.0)?;
         Ok(Work {
             name: None,
+            uid: None,
             to_hash,
         }
         .staged())

@@ -82,6 +82,34 @@ fn what_is_told_before_a_password_is_proven_is_the_same_for_all() {
     assert_eq!(locked(DAEMON.0, DAEMON.1), locked("nobody-here", 4_000_000));
 }
 
+/// An unknown user was answered in 1.4 ms, and a known one in 53: whoever measures must not learn which
+/// names the caller found a uid for.
+#[test]
+fn before_a_password_is_proven_a_name_is_looked_up_whether_its_uid_is_known_or_not() {
+    let mut doors = Doors::new();
+    for (login, is_looked_up) in [
+        (
+            json!({ "username": "daemon", "uid": 1, "service": "su" }),
+            true,
+        ),
+        (json!({ "username": "daemon", "service": "su" }), true),
+        (json!({ "username": "nobody-here", "service": "su" }), true),
+        (
+            json!({ "username": "daemon", "uid": 1, "service": "su", "factor": "password" }),
+            false,
+        ),
+    ] {
+        let method = find("auth.twofactor.authenticate").unwrap();
+        let params = RawParams::Positional(vec![login.clone()]);
+        let Prepared::Slow(call) = method.prepare(params).unwrap() else {
+            panic!("it is not slow");
+        };
+        let started = doors.machine.read(|read| call.start(read)).unwrap();
+        let has_work = matches!(started, Started::Work(_));
+        assert_eq!(has_work, is_looked_up, "{login}");
+    }
+}
+
 #[test]
 fn exemption_bypass_and_grace_need_a_proven_password() {
     let mut doors = Doors::new();
