@@ -117,11 +117,11 @@ impl Queue {
         let _ = self.administration.send(Order::KeepHouse).await;
     }
 
-    /// Waits until the writer answers: it is alive.
-    pub(crate) async fn beat(&self) {
+    /// Waits until the writer answers. Whether it is alive.
+    pub(crate) async fn beat(&self) -> bool {
         let (done, waiting) = oneshot::channel();
         let _ = self.administration.send(Order::Beat(done)).await;
-        let _ = waiting.await;
+        waiting.await.is_ok()
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
     }
     let socket = Socket::open(&config.socket)?;
     let reader = store.reader()?;
-    let (writes, thread) = writer::start(store.into_writer())?;
+    let (writes, thread) = writer::start(store)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -59,7 +59,7 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
     // The writer finishes what was handed in and closes the store.
     thread
         .join()
-        .map_err(|_| anyhow::anyhow!("the writer thread ended by a bug"))?;
+        .map_err(|_| anyhow::anyhow!("the writer thread ended by a bug"))??;
     tracing::info!("stopped");
     Ok(())
 }
@@ -80,6 +80,11 @@ async fn serve(
     };
     let (stop, stopping) = watch::channel(false);
     tokio::spawn(accept(door, Arc::clone(&service), stopping));
+    // What only reads is answered from now on. The writer has all of the database to look through first,
+    // and is gone if it is damaged: its thread knows why.
+    if !service.writes().beat().await {
+        return Ok(());
+    }
     tokio::spawn(keep_house(service.writes().clone()));
     if let Some(limit) = sd_notify::watchdog_enabled() {
         tokio::spawn(feed_watchdog(service.writes().clone(), limit / 2));
@@ -149,7 +154,9 @@ async fn feed_watchdog(writes: Queue, every: Duration) {
     let mut due = interval(every);
     loop {
         due.tick().await;
-        writes.beat().await;
+        if !writes.beat().await {
+            return;
+        }
         notify(NotifyState::Watchdog);
     }
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use api::{CallError, Caller, Done, Event};
-use store::{Copy, Peer, Ran, Reserve, WriteTx, Writer};
+use store::{Copy, Peer, Ran, Reserve, StateError, Store, WriteTx, Writer};
 use tokio::sync::broadcast;
 
 use crate::logging;
@@ -21,20 +21,21 @@ pub(crate) const HOUSEKEEPING: Duration = Duration::from_mins(10);
 /// A durable change, to be told to subscribers.
 pub(crate) type Events = broadcast::Sender<Arc<Event>>;
 
-/// Starts the thread. It ends, and closes the store, when every copy of the queue is dropped.
-pub(crate) fn start(writer: Writer) -> anyhow::Result<(Queue, JoinHandle<()>)> {
+/// Starts the thread. It first looks for damage, and ends if there is any: then nothing was written.
+/// Else it ends, and closes the store, when every copy of the queue is dropped.
+pub(crate) fn start(store: Store) -> anyhow::Result<(Queue, JoinHandle<Result<(), StateError>>)> {
     let (queue, incoming) = Queue::new()?;
     let events = queue.events();
     let thread = thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || work(writer, incoming, events))
+        .spawn(move || work(store, incoming, events))
         .context("the writer thread cannot be started")?;
     Ok((queue, thread))
 }
 
-fn work(writer: Writer, mut incoming: Incoming, events: Events) {
+fn work(store: Store, mut incoming: Incoming, events: Events) -> Result<(), StateError> {
     let mut desk = Desk {
-        writer,
+        writer: store.into_writer()?,
         events,
         changed: false,
         copied: None,
@@ -59,6 +60,7 @@ fn work(writer: Writer, mut incoming: Incoming, events: Events) {
         desk.run(jobs);
         desk.copy_if_changed();
     }
+    Ok(())
 }
 
 /// The writer, and what it knows of today's copy.

@@ -58,7 +58,7 @@ impl Machine {
         };
         Self {
             reader: store.reader().unwrap(),
-            writer: store.into_writer(),
+            writer: store.into_writer().unwrap(),
             session: Session::with_events(),
             identity: Arc::new(identity),
             now: 1_700_000_000,

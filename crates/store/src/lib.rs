@@ -75,6 +75,7 @@ impl Store {
     /// # Errors
     /// Whatever makes the state unsafe to use or impossible to read: another daemon, a foreign
     /// owner, a damaged or lost or newer database. Nothing is reset or replaced on any of them.
+    /// Damage in the midst of a database is found by [`Store::into_writer`].
     pub fn open(dir: &Path, credentials: Option<&Path>) -> Result<Self, StateError> {
         let dir = Arc::new(StateDir::lock(dir)?);
         match Self::open_locked(&dir, credentials) {
@@ -126,10 +127,14 @@ impl Store {
         })
     }
 
-    /// Turns this into the one writer.
-    #[must_use]
-    pub fn into_writer(self) -> Writer {
-        Writer::new(self.writer, self.sealer, self.dir)
+    /// Turns this into the one writer, once all of the database was looked through: what is damaged is
+    /// never written to. That takes the longer, the more is stored.
+    ///
+    /// # Errors
+    /// The database is damaged, or cannot be read.
+    pub fn into_writer(self) -> Result<Writer, StateError> {
+        schema::check_whole(&self.writer, &self.dir.database())?;
+        Ok(Writer::new(self.writer, self.sealer, self.dir))
     }
 }
 

@@ -39,15 +39,28 @@ pub(crate) fn create(conn: &mut Connection, path: &Path, key_id: &[u8]) -> Resul
     migrate(conn, 0, Some(key_id)).map_err(|error| StateError::from_sqlite(path, error))
 }
 
-/// Checks that the database is whole and ours to read, and brings it up to date, after a copy.
+/// Checks that the database is ours to read, and brings it up to date, after a copy. One that is up to
+/// date is not looked through here; see [`check_whole`].
 pub(crate) fn check_and_migrate(conn: &mut Connection, dir: &StateDir) -> Result<(), StateError> {
     let path = dir.database();
     let found = check(conn, dir).map_err(|error| StateError::from_sqlite(&path, error))??;
     if found < SUPPORTED {
+        check_whole(conn, &path)?;
         backup::before_migration(conn, dir, found)?;
         migrate(conn, found, None).map_err(|error| StateError::from_sqlite(&path, error))?;
     }
     Ok(())
+}
+
+/// Looks through all of the database for damage: the more there is in it, the longer.
+pub(crate) fn check_whole(conn: &Connection, path: &Path) -> Result<(), StateError> {
+    let verdict: String = conn
+        .pragma_query_value(None, "quick_check", |row| row.get(0))
+        .map_err(|error| StateError::from_sqlite(path, error))?;
+    match verdict.as_str() {
+        "ok" => Ok(()),
+        _ => Err(StateError::damaged(path, verdict)),
+    }
 }
 
 /// The id of the key that this store was sealed with.
@@ -62,10 +75,6 @@ fn check(conn: &Connection, dir: &StateDir) -> rusqlite::Result<Result<i64, Stat
     let found: i64 = conn.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if found < 1 {
         return Ok(Err(StateError::damaged(&path, "it has no schema version")));
-    }
-    let verdict: String = conn.pragma_query_value(None, "quick_check", |row| row.get(0))?;
-    if verdict != "ok" {
-        return Ok(Err(StateError::damaged(&path, verdict)));
     }
     let needs: i64 = meta(conn, "min_reader_version")?.unwrap_or(i64::MAX);
     if found > SUPPORTED && needs > SUPPORTED {

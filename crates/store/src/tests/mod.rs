@@ -66,6 +66,7 @@ impl Place {
     /// What the daemon would say when it stops.
     fn refusal(&self) -> String {
         self.open()
+            .and_then(Store::into_writer)
             .err()
             .expect("the state should be refused")
             .to_string()
@@ -109,7 +110,7 @@ fn write(
     place: &Place,
     run: impl Fn(&mut WriteTx<'_>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut writer = place.open().unwrap().into_writer();
+    let mut writer = place.open().unwrap().into_writer().unwrap();
     match writer
         .batch(&CLOCKS, Reserve::Keep, &[()], |(), tx| run(tx))?
         .pop()
@@ -153,7 +154,7 @@ impl Desk {
         let store = place.open().unwrap();
         Self {
             reader: store.reader().unwrap(),
-            writer: store.into_writer(),
+            writer: store.into_writer().unwrap(),
             clocks: CLOCKS,
             place,
         }

@@ -210,7 +210,7 @@ fn a_key_from_the_credentials_directory_leaves_no_key_file() {
 #[test]
 fn calls_of_a_batch_fail_alone_and_commit_together() {
     let place = Place::new();
-    let mut writer = place.open().unwrap().into_writer();
+    let mut writer = place.open().unwrap().into_writer().unwrap();
     let answers = writer
         .batch(&CLOCKS, Reserve::Keep, &[1_u8, 2, 3, 4], |call, tx| {
             let settings = Settings {
@@ -255,7 +255,7 @@ fn a_change_by_another_process_is_seen_by_the_next_read() {
 fn one_copy_a_day_is_made_and_seven_are_kept() {
     let place = Place::new();
     place.with_device();
-    let mut writer = place.open().unwrap().into_writer();
+    let mut writer = place.open().unwrap().into_writer().unwrap();
     for day in 0..9 {
         let at = UnixTime::from_secs(NOW.as_secs() + day * 86_400);
         assert!(writer.keep_house(at, Copy::Daily).unwrap());
@@ -281,7 +281,7 @@ fn one_copy_a_day_is_made_and_seven_are_kept() {
 #[test]
 fn a_store_in_which_nothing_happened_has_no_copy_to_start_anew_from() {
     let place = Place::new();
-    let writer = place.open().unwrap().into_writer();
+    let writer = place.open().unwrap().into_writer().unwrap();
     for due in [Copy::Daily, Copy::Fresh] {
         assert!(!writer.keep_house(NOW, due).unwrap());
     }
