@@ -24,6 +24,8 @@ pub(super) enum Target {
     RatioAtMost(f64),
     /// Ours divided by the peer's.
     RatioAtLeast(f64),
+    /// Neither is more than this times the other.
+    RatioWithin(f64),
 }
 
 impl Figure {
@@ -36,6 +38,9 @@ impl Figure {
             Target::AtMost(limit) => self.ours <= limit,
             Target::RatioAtMost(limit) => self.ratio().is_some_and(|ratio| ratio <= limit),
             Target::RatioAtLeast(limit) => self.ratio().is_some_and(|ratio| ratio >= limit),
+            Target::RatioWithin(limit) => self
+                .ratio()
+                .is_some_and(|ratio| ratio <= limit && ratio >= limit.recip()),
         }
     }
 
@@ -44,6 +49,7 @@ impl Figure {
             Target::AtMost(limit) => format!("<= {limit} {}", self.unit),
             Target::RatioAtMost(limit) => format!("<= {limit:.2}x"),
             Target::RatioAtLeast(limit) => format!(">= {limit:.2}x"),
+            Target::RatioWithin(limit) => format!("<= {limit:.2}x either way"),
         }
     }
 
@@ -109,10 +115,15 @@ pub(super) fn table(figures: &[Figure]) -> String {
 }
 
 /// The middle of several durations, in milliseconds.
-pub(super) fn median_ms(mut durations: Vec<Duration>) -> f64 {
+pub(super) fn median_ms(durations: Vec<Duration>) -> f64 {
+    percentile_ms(durations, 50)
+}
+
+/// The duration, in milliseconds, that so many of a hundred are below.
+pub(super) fn percentile_ms(mut durations: Vec<Duration>, percent: usize) -> f64 {
     durations.sort();
-    let middle = durations.get(durations.len() / 2).copied();
-    middle.unwrap_or_default().as_secs_f64() * 1000.0
+    let at = durations.get(durations.len() * percent / 100).copied();
+    at.unwrap_or_default().as_secs_f64() * 1000.0
 }
 
 #[cfg(test)]
@@ -139,6 +150,10 @@ mod tests {
             (figure(2.0, Some(4.0), Target::RatioAtLeast(0.5)), true),
             (figure(1.9, Some(4.0), Target::RatioAtLeast(0.5)), false),
             (figure(1.0, None, Target::RatioAtLeast(0.5)), false),
+            (figure(4.3, Some(4.0), Target::RatioWithin(1.1)), true),
+            (figure(4.0, Some(4.3), Target::RatioWithin(1.1)), true),
+            (figure(4.5, Some(4.0), Target::RatioWithin(1.1)), false),
+            (figure(4.0, Some(4.5), Target::RatioWithin(1.1)), false),
         ];
         for (figure, met) in cases {
             assert_eq!(figure.is_met(), met, "{figure:?}");
@@ -151,5 +166,7 @@ mod tests {
     fn the_median_is_the_middle() {
         let durations = [9, 1, 5].map(Duration::from_millis).to_vec();
         assert!((median_ms(durations) - 5.0).abs() < 1e-9);
+        let durations: Vec<_> = (0..200).map(Duration::from_millis).collect();
+        assert!((percentile_ms(durations, 99) - 198.0).abs() < 1e-9);
     }
 }

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, ensure};
 
 use super::figure::{Figure, Target, median_ms};
-use super::load::{Dialogue, answers_per_second};
+use super::load::{Dialogue, Requests, answers_per_second};
 use super::server::{Kind, Place, Programs};
-use super::{Options, memory, wire};
+use super::{Options, flood, memory, verifier, wire};
 
 /// A measurement; one may give several figures.
 type Measure = fn(&Programs, &Options) -> Result<Vec<Figure>>;
@@ -24,15 +24,20 @@ pub(super) const ALL: &[(&str, Measure)] = &[
     ("first reply", first_reply),
     ("throughput", throughput),
     ("command", commands),
+    ("verify", verifier::verify),
+    ("group commit", verifier::group_commit),
+    ("many accounts", verifier::many_accounts),
+    ("equal work", verifier::equal_work),
+    ("flood", flood::flood),
 ];
 
 const IDLE_CLIENTS: u16 = 1000;
 const UNREAD_CALLS: usize = 200_000;
-const BUSY_CLIENTS: usize = 50;
-const STARTS: usize = 21;
+pub(super) const BUSY_CLIENTS: usize = 50;
+pub(super) const STARTS: usize = 21;
 const COMMANDS: usize = 201;
 /// Long enough for whatever a server does after its first answer.
-const SETTLE: Duration = Duration::from_millis(500);
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
 
 fn idle_memory(programs: &Programs, _: &Options) -> Result<Vec<Figure>> {
     let measure = |kind| {
@@ -182,13 +187,15 @@ fn throughput(programs: &Programs, options: &Options) -> Result<Vec<Figure>> {
     let text = wire::request("1", "auth.twofactor.config");
     let call = Dialogue {
         opening: Some((wire::UPGRADE, wire::complete_head)),
-        request: wire::frame(&text),
+        requests: Requests::Same(wire::frame(&text)),
         complete: wire::complete_frame,
+        check: |_| Ok(()),
     };
     let echo = Dialogue {
         opening: None,
-        request: format!("{text}\n").into_bytes(),
+        requests: Requests::Same(format!("{text}\n").into_bytes()),
         complete: wire::complete_line,
+        check: |_| Ok(()),
     };
     // In turns, so that a busy moment of the machine meets both.
     let turn = Duration::from_secs(options.seconds) / 3;

@@ -1,6 +1,8 @@
 //! Clients that ask as fast as they are answered, the same machinery for every server.
 
+use std::borrow::Cow;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -11,13 +13,33 @@ use tokio::task::JoinSet;
 use super::wire::Complete;
 
 /// What each client does.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Dialogue {
     /// Sent once, with the end of its answer: an upgrade, or nothing.
     pub(super) opening: Option<(&'static [u8], Complete)>,
     /// Sent again and again.
-    pub(super) request: Vec<u8>,
+    pub(super) requests: Requests,
     pub(super) complete: Complete,
+    /// Looks at each whole answer: what was measured must have been the right thing.
+    pub(super) check: fn(&[u8]) -> Result<()>,
+}
+
+/// What a client sends.
+#[derive(Clone)]
+pub(super) enum Requests {
+    /// Always the same.
+    Same(Vec<u8>),
+    /// Each time another; all clients share the one source of them.
+    Each(Arc<dyn Fn() -> Result<Vec<u8>> + Send + Sync>),
+}
+
+impl Requests {
+    fn next(&self) -> Result<Cow<'_, [u8]>> {
+        match self {
+            Self::Same(request) => Ok(Cow::Borrowed(request)),
+            Self::Each(make) => make().map(Cow::Owned),
+        }
+    }
 }
 
 /// Answers a second to this many clients, each with one request under way.
@@ -56,13 +78,9 @@ async fn one(mut stream: UnixStream, dialogue: Dialogue, end: Instant) -> Result
     }
     let mut answers = 0;
     while Instant::now() < end {
-        ask(
-            &mut stream,
-            &dialogue.request,
-            dialogue.complete,
-            &mut buffer,
-        )
-        .await?;
+        let request = dialogue.requests.next()?;
+        ask(&mut stream, &request, dialogue.complete, &mut buffer).await?;
+        (dialogue.check)(&buffer)?;
         answers += 1;
     }
     Ok(answers)

@@ -3,12 +3,17 @@
 //! Only ratios travel between machines, so every figure that has a peer is measured with
 //! it, alternating. Nothing here is a test: a busy machine must not fail a build.
 
+mod accounts;
+mod caller;
+mod commits;
 mod figure;
 mod figures;
+mod flood;
 mod line_server;
 mod load;
 mod memory;
 mod server;
+mod verifier;
 mod wire;
 
 use std::env;

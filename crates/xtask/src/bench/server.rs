@@ -81,6 +81,11 @@ impl<'a> Place<'a> {
         self.directory.path().join("socket")
     }
 
+    /// Where ours keeps its state.
+    pub(super) fn state(&self) -> PathBuf {
+        self.directory.path().join("state")
+    }
+
     /// Starts the server and waits for its first answer; how long that took, from exec on.
     pub(super) fn start(&self) -> Result<(Running, Duration)> {
         let mut command = self.command()?;
@@ -119,7 +124,7 @@ impl<'a> Place<'a> {
             Kind::Middlewared => {
                 let mut command = Command::new(&self.programs.middlewared);
                 command.arg("--socket").arg(socket);
-                command.arg("--state-dir").arg(directory.join("state"));
+                command.arg("--state-dir").arg(self.state());
                 command
             }
             Kind::Redis => {

@@ -1,6 +1,7 @@
 //! The least of WebSocket and Redis that a fair client needs, without a library's own cost.
 
 use std::io::{Read, Write};
+use std::ops::Range;
 use std::os::unix::net::UnixStream;
 
 use anyhow::{Context, Result, ensure};
@@ -35,14 +36,19 @@ pub(super) fn frame(text: &str) -> Vec<u8> {
 
 /// The end of one unmasked frame of at most 64 KiB.
 pub(super) fn complete_frame(bytes: &[u8]) -> Option<usize> {
+    payload(bytes).map(|payload| payload.end)
+}
+
+/// Where in a whole frame its text is.
+pub(super) fn payload(bytes: &[u8]) -> Option<Range<usize>> {
     let short = usize::from(bytes.get(1)? & 0x7f);
-    let length = if short == 0x7e {
+    let payload = if short == 0x7e {
         let wide = bytes.get(2..4)?.try_into().ok()?;
-        4 + usize::from(u16::from_be_bytes(wide))
+        4..4 + usize::from(u16::from_be_bytes(wide))
     } else {
-        2 + short
+        2..2 + short
     };
-    (bytes.len() >= length).then_some(length)
+    (bytes.len() >= payload.end).then_some(payload)
 }
 
 /// The end of one line.
@@ -105,6 +111,7 @@ mod tests {
         assert_eq!(complete_frame(b"\x81\x02ok+"), Some(4));
         assert_eq!(complete_frame(b"\x81\x02o"), None);
         assert_eq!(complete_frame(b"\x81\x7e\x00"), None);
+        assert_eq!(payload(b"\x81\x02ok+"), Some(2..4));
         assert_eq!(complete_line(b"+PONG\r\n"), Some(7));
         assert_eq!(complete_head(b"HTTP/1.1 101 \r\n\r\n\x81"), Some(17));
     }
