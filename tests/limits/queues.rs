@@ -1,6 +1,6 @@
 //! Who waits for whom: nobody for somebody else's look-up, and root never behind a crowd at the doors.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Daemon, Socket};
 
 use crate::support::{WriteLock, audit, enable, good_codes, request};
@@ -135,7 +135,7 @@ mod with_a_user_database_that_hangs {
         let mut socket = daemon.connect();
         eventually("the secret of alice", || {
             let config = socket.call("user.twofactor_config", json!(["alice"]));
-            config["secret_configured"] == Value::Bool(true)
+            config["secret_configured"] == true
         });
     }
 
