@@ -5,12 +5,15 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use store::{BypassRecord, ReadTx};
-use twofactor::{AccountName, Bypass, BypassMinutes, BypassUses, Clocks, Policy, UnixTime};
+use twofactor::{
+    Account, AccountName, Bypass, BypassMinutes, BypassUses, Clocks, Policy, UnixTime,
+};
 
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Id, Line, Nullable, Username, Whole};
+use crate::door::span;
 use crate::error::Issue;
 use crate::lookup::{self, Lookup};
 use crate::method::{Declared, Method, Read, Reading, Slow, Stage, Write, Writing};
@@ -166,46 +169,58 @@ impl Slow for CreateBypass {
         found: &Option<Lookup>,
         write: &mut Writing<'_, '_>,
     ) -> Result<ShownBypass, CallError> {
-        let NewBypass {
-            username, reason, ..
-        } = &self.bypass_create;
-        let account = match (&username.0, found) {
+        let account = match (&self.bypass_create.username.0, found) {
             (Some(Username(name)), Some(found)) => Some(found.account(name, write.tx)?),
             (None, None) => None,
             _ => return Err(CallError::internal("nobody was looked up")),
         };
-        let (minutes, uses) = self.bypass_create.granted(&write.tx.policy()?)?;
+        self.bypass_create.grant(write, account)
+    }
+}
+
+impl NewBypass {
+    fn grant(
+        &self,
+        write: &mut Writing<'_, '_>,
+        account: Option<Account>,
+    ) -> Result<ShownBypass, CallError> {
+        let (minutes, uses) = self.granted(&write.tx.policy()?)?;
         let bypass = Bypass::new(write.clocks(), write.today()?, minutes, uses);
         if let Some(account) = &account {
             write.about(&account.name);
             write.tx.ensure_account(account)?;
         }
         let (uid, name) = account.map(|account| (account.uid, account.name)).unzip();
-        let id = write.tx.add_bypass(uid, &bypass, &reason.0)?;
+        let reason = &self.reason.0;
+        let id = write.tx.add_bypass(uid, &bypass, reason)?;
         write.audit("granted")?;
-        let (minutes, uses) = (minutes.get(), uses.get());
         write.alert(Alert {
             kind: AlertKind::Bypass,
             account: name.clone(),
             source: None,
-            message: format!(
-                "May log in without a code, {uses} times in {minutes} min: {}",
-                reason.0
-            ),
+            message: message(name.as_ref(), &bypass, write.today()?, reason),
         })?;
         whose::tell(write, name.as_ref(), Concern::Bypass)?;
         let record = BypassRecord {
             id,
             uid,
             bypass,
-            reason: reason.0.clone(),
+            reason: reason.clone(),
             created: write.tx.now(),
         };
-        Ok(ShownBypass::new(
-            record,
-            name.map(|name| name.as_str().to_owned()),
-        ))
+        let name = name.map(|name| name.as_str().to_owned());
+        Ok(ShownBypass::new(record, name))
     }
+}
+
+fn message(name: Option<&AccountName>, bypass: &Bypass, today: UnixTime, reason: &str) -> String {
+    let who = name.map_or_else(|| "Everybody".to_owned(), |name| format!("'{name}'"));
+    let times = match bypass.uses_left {
+        1 => "once".to_owned(),
+        uses => format!("{uses} times"),
+    };
+    let within = span(bypass.until.since(today));
+    format!("{who} may log in without a code, {times} within {within}: {reason}")
 }
 
 fields! {

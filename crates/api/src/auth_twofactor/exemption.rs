@@ -11,6 +11,7 @@ use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Id, Line, Moment, Username};
+use crate::door::span;
 use crate::error::Issue;
 use crate::method::{Declared, Method, OnAccount, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
@@ -123,7 +124,8 @@ impl OnAccount for CreateExemption {
 
     fn call(&self, account: &Account, write: &mut Writing<'_, '_>) -> Result<Exemption, CallError> {
         let NewExemption { until, reason, .. } = &self.exemption_create;
-        self.exemption_create.check(write.today()?)?;
+        let today = write.today()?;
+        self.exemption_create.check(today)?;
         write.tx.ensure_account(account)?;
         let id = write.tx.add_exemption(account.uid, until.0, &reason.0)?;
         write.audit("granted")?;
@@ -131,7 +133,12 @@ impl OnAccount for CreateExemption {
             kind: AlertKind::Exemption,
             account: Some(account.name.clone()),
             source: None,
-            message: format!("Not asked for a code until {}: {}", until.0, reason.0),
+            message: format!(
+                "'{}' is not asked for a code for {}: {}",
+                account.name,
+                span(until.0.since(today)),
+                reason.0
+            ),
         })?;
         whose::tell(write, Some(&account.name), Concern::Exemption)?;
         Ok(Exemption {

@@ -14,9 +14,9 @@ use crate::params::fields;
 fields! {
     /// Forgives an account its wrong codes: what was locked is open again, from everywhere.
     ///
-    /// Where a clock was ahead, codes may count as used that are still to come. Where the clock is
-    /// kept right now, that is taken back too, and every code up to now counts as used: the next one
-    /// works. Where it is not, that is left alone, since nobody knows what time it is.
+    /// Where a clock was ahead, codes may count as used that are still to come. Where something keeps
+    /// the clock right, that is taken back too: the codes that are good now stay used, and the new
+    /// ones that come work. Where nothing does, it is left alone, since nobody knows what time it is.
     pub(crate) struct Unlock {
         /// The account.
         username: Username,
@@ -61,16 +61,21 @@ impl OnAccount for Unlock {
             kind: AlertKind::Unlocked,
             account: Some(account.name.clone()),
             source: None,
-            message: format!(
-                "Wrong codes that were forgiven: {failures_forgiven}; devices whose used codes were \
-                 in the future: {floors_reset}"
-            ),
+            message: message(&account.name, failures_forgiven, floors_reset),
         })?;
         Ok(Unlocked {
             failures_forgiven,
             floors_reset,
             clock_synchronised,
         })
+    }
+}
+
+fn message(name: &AccountName, failures: u32, floors: u32) -> String {
+    let unlocked = format!("'{name}' was unlocked; wrong codes forgiven: {failures}");
+    match floors {
+        0 => unlocked,
+        _ => format!("{unlocked}, devices whose used codes were in the future: {floors}"),
     }
 }
 

@@ -224,7 +224,7 @@ pub(super) fn few_codes_left(left: u32) -> Option<String> {
 
 /// A time that people can read: up to two minutes in seconds, up to two hours in minutes, then hours,
 /// then days.
-fn span(secs: u64) -> String {
+pub(crate) fn span(secs: u64) -> String {
     match secs {
         0..=120 => format!("{secs} s"),
         121..=7_200 => format!("{} min", secs.div_ceil(60)),

@@ -12,7 +12,7 @@ mod who;
 use store::{ReadTx, Subject};
 use twofactor::{Budget, Reason, Requirement, Source, Standing, UnixTime};
 
-pub(crate) use answer::{Answer, Verdict};
+pub(crate) use answer::{Answer, Verdict, span};
 pub(crate) use judge::{Counting, judge};
 pub(crate) use recovery::{Hashed, ToHash, Typed, to_hash};
 pub(crate) use who::Who;

@@ -310,7 +310,7 @@ fn removing_is_announced_where_a_device_could_give_codes() {
             let message = &machine.alerts[0].message;
             assert_eq!(
                 message,
-                "The device 'phone' was removed; it was the last one"
+                "The device 'phone' of 'daemon' was removed; it was the last one"
             );
         }
         assert_eq!(machine.alerts(), alerts);

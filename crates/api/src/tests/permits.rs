@@ -218,6 +218,32 @@ fn a_bypass_is_short_by_default_and_never_longer_than_the_policy_allows() {
 }
 
 #[test]
+fn alerts_say_who_and_for_how_long() {
+    let mut machine = Machine::new();
+    let until = machine.now + 30 * DAY;
+    for (noun, params, message) in [
+        (
+            "bypass",
+            json!({ "username": null, "reason": "outage" }),
+            "Everybody may log in without a code, once within 15 min: outage",
+        ),
+        (
+            "bypass",
+            json!({ "username": "daemon", "minutes": 180, "uses": 3, "reason": "lost phone" }),
+            "'daemon' may log in without a code, 3 times within 3 h: lost phone",
+        ),
+        (
+            "exemption",
+            json!({ "username": "daemon", "until": until, "reason": "backup" }),
+            "'daemon' is not asked for a code for 30 days: backup",
+        ),
+    ] {
+        machine.ok(&call(noun, "create"), json!([params]));
+        assert_eq!(machine.alerts.pop().unwrap().message, message);
+    }
+}
+
+#[test]
 fn a_bypass_for_everybody_is_listed_for_each() {
     let mut machine = Machine::new();
     for username in [json!(null), json!("daemon"), json!("bin")] {

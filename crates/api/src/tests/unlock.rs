@@ -65,6 +65,8 @@ fn wrong_codes_are_forgiven_from_everywhere_and_in_each_budget() {
         Some("root".to_owned()),
     );
     assert_eq!(machine.audited(), entry);
+    let message = &machine.alerts[0].message;
+    assert_eq!(message, "'root' was unlocked; wrong codes forgiven: 21");
     assert_eq!(machine.alerts(), [AlertKind::Unlocked]);
     for attempt in &attempts {
         let now = UnixTime::from_secs(machine.now);
@@ -139,6 +141,11 @@ fn floors_in_the_future_are_reset_only_on_a_synchronised_clock() {
     machine.synchronised = true;
     let answer = machine.ok(UNLOCK, json!(["root"]));
     assert_eq!(answer["floors_reset"], 2);
+    let message = &machine.alerts.last().unwrap().message;
+    assert!(
+        message.ends_with("devices whose used codes were in the future: 2"),
+        "{message}"
+    );
     let floors = machine.state(|tx| tx.devices(0).unwrap());
     let is_pending = |enrolment| enrolment != Enrolment::Active;
     assert!(

@@ -37,10 +37,10 @@ fields! {
         /// What its owner calls it; no other device of the account has this name. If it is not
         /// given, that of the device it replaces, or "phone", "phone 2" and so on.
         name: Option<Line>,
-        /// Digits of a code; 6 if it is not given.
+        /// Digits of a code; those of the device it replaces, or 6, if it is not given.
         otp_digits: Option<OtpDigits>,
-        /// Seconds that a code is valid for: 30, or 60, which some apps do not know; 30 if it is
-        /// not given.
+        /// Seconds that a code is valid for: 30, or 60, which some apps do not know. That of the
+        /// device it replaces, or 30, if it is not given.
         interval: Option<UsualInterval>,
         /// The number of the device that goes when this one is confirmed.
         replaces: Option<Id>,

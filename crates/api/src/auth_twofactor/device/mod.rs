@@ -79,7 +79,7 @@ impl Read for QueryDevices {
 }
 
 /// Whether a device is active, or may still become it. What may not is as good as gone.
-fn is_alive(record: &DeviceRecord, today: UnixTime) -> bool {
+pub(super) fn is_alive(record: &DeviceRecord, today: UnixTime) -> bool {
     match record.enrolment {
         Enrolment::Active => true,
         Enrolment::Pending { until } => today < until,
@@ -180,6 +180,7 @@ impl Declared for DeleteDevice {
 impl Write for DeleteDevice {
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
         let (record, account) = find(write, self.id)?;
+        let username = whose::username(write.tx, record.uid)?;
         devices::remove(write, record.id)?;
         write.audit("removed")?;
         if record.enrolment == Enrolment::Active {
@@ -189,7 +190,10 @@ impl Write for DeleteDevice {
                 kind: AlertKind::DeviceRemoved,
                 account,
                 source: None,
-                message: format!("The device '{}' was removed{rest}", record.name),
+                message: format!(
+                    "The device '{}' of '{username}' was removed{rest}",
+                    record.name
+                ),
             })?;
         }
         Ok(true)

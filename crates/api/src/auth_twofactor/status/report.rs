@@ -2,10 +2,11 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use twofactor::{AccountKey, Clocks, Limits, PARTS_PER_FAILURE, Streak, Tally, UnixTime};
+use twofactor::{AccountKey, PARTS_PER_FAILURE, Source, Streak, Tally, UnixTime};
 
 use crate::CallError;
 use crate::auth_twofactor::bypass::ShownBypass;
+use crate::auth_twofactor::device::is_alive;
 use crate::auth_twofactor::exemption::Exemption;
 use crate::auth_twofactor::grace::Grace;
 use crate::auth_twofactor::whose::{self, Whose};
@@ -147,7 +148,7 @@ impl Report {
             grace: grace(read, today)?,
             unenrolled: Vec::new(),
             unenrolled_count: None,
-            devices: devices(read)?,
+            devices: devices(read, today)?,
             recovery: codes(read)?,
             clock: Clock {
                 synchronised: read.clocks.synchronised,
@@ -174,10 +175,11 @@ fn grace(read: &Reading<'_>, today: UnixTime) -> Result<Vec<Grace>, CallError> {
     Ok(shown.collect())
 }
 
-fn devices(read: &Reading<'_>) -> Result<Vec<Device>, CallError> {
+fn devices(read: &Reading<'_>, today: UnixTime) -> Result<Vec<Device>, CallError> {
     let records = read.tx.all_devices(None, MOST)?;
     records
         .into_iter()
+        .filter(|record| is_alive(record, today))
         .map(|record| {
             let username = whose::username(read.tx, record.uid)?;
             let entry = DeviceEntry::new(&username, &record);
@@ -212,41 +214,22 @@ fn locks(read: &Reading<'_>) -> Result<Vec<Lock>, CallError> {
             pair: failing.streak,
             ..NOTHING
         };
-        if let Some(retry_after) = wait(tally, &read.clocks, &limits) {
-            let username = name_of(read, failing.attempt.account)?;
-            let source = Some(failing.attempt.source.to_string());
-            locks.push(Lock {
-                username,
-                source,
-                retry_after,
-            });
-        }
+        let (account, source) = (failing.attempt.account, failing.attempt.source);
+        locks.extend(lock(read, tally, Some(account), Some(source))?);
     }
     for (source, level) in tx.raised_sources(below(limits.source_failures), MOST)? {
         let tally = Tally {
             source: Some(level),
             ..NOTHING
         };
-        if let Some(retry_after) = wait(tally, &read.clocks, &limits) {
-            locks.push(Lock {
-                username: None,
-                source: Some(source.to_string()),
-                retry_after,
-            });
-        }
+        locks.extend(lock(read, tally, None, Some(source))?);
     }
     for (account, level) in tx.raised_accounts(below(limits.account_failures), MOST)? {
         let tally = Tally {
             account: Some(level),
             ..NOTHING
         };
-        if let Some(retry_after) = wait(tally, &read.clocks, &limits) {
-            locks.push(Lock {
-                username: name_of(read, account)?,
-                source: None,
-                retry_after,
-            });
-        }
+        locks.extend(lock(read, tally, Some(account), None)?);
     }
     Ok(locks)
 }
@@ -261,12 +244,29 @@ const NOTHING: Tally = Tally {
     account: None,
 };
 
-fn wait(mut tally: Tally, clocks: &Clocks, limits: &Limits) -> Option<u64> {
-    let now = clocks.wall;
+/// How long one has to wait, if at all.
+fn lock(
+    read: &Reading<'_>,
+    mut tally: Tally,
+    account: Option<AccountKey>,
+    source: Option<Source>,
+) -> Result<Option<Lock>, CallError> {
+    let now = read.clocks.wall;
     // Nothing is stored here: whoever judges a code does that.
     let _ = tally.settle(now);
-    let locked = tally.check(now, limits).err()?;
-    Some(locked.until.since(now).max(1))
+    let Err(locked) = tally.check(now, &read.tx.policy()?.limits) else {
+        return Ok(None);
+    };
+    // Of the budgets that unknown names share there is no name to show.
+    let username = match account {
+        Some(AccountKey::Known(uid)) => Some(whose::username(read.tx, uid)?),
+        Some(AccountKey::Unknown(_)) | None => None,
+    };
+    Ok(Some(Lock {
+        username,
+        source: source.map(|source| source.to_string()),
+        retry_after: locked.until.since(now).max(1),
+    }))
 }
 
 /// The parts of a level that is one failure short of these.
@@ -276,14 +276,6 @@ fn below(failures: u32) -> u64 {
 
 fn day_before(now: UnixTime) -> UnixTime {
     UnixTime::from_secs(now.as_secs().saturating_sub(86_400))
-}
-
-/// The name of an account; none of the budgets that unknown names share.
-fn name_of(read: &Reading<'_>, account: AccountKey) -> Result<Option<String>, CallError> {
-    match account {
-        AccountKey::Known(uid) => whose::username(read.tx, uid).map(Some),
-        AccountKey::Unknown(_) => Ok(None),
-    }
 }
 
 fn cut(most: u32) -> usize {
