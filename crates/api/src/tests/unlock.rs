@@ -1,4 +1,4 @@
-//! `auth.twofactor.unlock`.
+//! `auth.twofactor.unlock`, and the ways back beside it.
 
 use store::Attempt;
 use twofactor::{Account, AccountKey, AccountName, Budget, Enrolment, Limits, Source, Tally};
@@ -166,4 +166,39 @@ fn floors_in_the_future_are_reset_only_on_a_synchronised_clock() {
     machine.now += 61;
     let code = machine.code();
     assert!(machine.verify(json!(code)), "and the next ones are");
+}
+
+/// What helps somebody back in needs no secret, and so no master key.
+#[test]
+fn every_way_back_works_without_the_master_key() {
+    let mut machine = Machine::new();
+    machine.update(json!({ "enabled": true }));
+    std::fs::remove_file(machine.dir.path().join("state/middlewared.key")).unwrap();
+    let mut machine = machine.restarted();
+    let until = machine.now + 86_400;
+    for (name, params) in [
+        (
+            "bypass.create",
+            json!([{ "username": "root", "reason": "x" }]),
+        ),
+        (
+            "exemption.create",
+            json!([{ "username": "root", "until": until, "reason": "x" }]),
+        ),
+        ("grace.create", json!([{ "username": "daemon" }])),
+        ("invite.create", json!([{ "username": "daemon" }])),
+        ("policy.update", json!([{ "unenrolled": "ALLOW" }])),
+        ("recovery.remaining", json!(["root"])),
+        ("unlock", json!(["root"])),
+        ("device.query", json!([])),
+        ("device.update", json!([1, { "name": "old" }])),
+        ("device.delete", json!([1])),
+        ("audit", json!([])),
+        ("status", json!([])),
+    ] {
+        machine.ok(&format!("auth.twofactor.{name}"), params);
+    }
+    let device = json!([{ "username": "daemon" }]);
+    let reason = machine.refusal("auth.twofactor.device.create", device);
+    assert!(reason.starts_with("[ENOKEY]"), "{reason}");
 }
