@@ -1,7 +1,8 @@
 //! The latest time that was ever seen, kept through restarts.
 //!
 //! Dates that permit something (grace, exemption, bypass) are judged by the later of it and the
-//! clock, so that a clock that is set back does not bring them back.
+//! clock, so that a clock that is set back does not bring them back. It is stored once a minute; what
+//! the writer saw since then counts until this process ends.
 
 use rusqlite::params;
 use twofactor::UnixTime;
@@ -34,7 +35,8 @@ impl WriteTx<'_> {
     /// # Errors
     /// It cannot be read.
     pub fn today(&self) -> Result<UnixTime, StoreError> {
-        Ok(self.latest()?.max(self.now()))
+        let seen = self.effects().seen.get();
+        Ok(self.latest()?.max(seen).max(self.now()))
     }
 
     /// Forgets that there was a later time than now: a clock was ahead, and is right again.
@@ -44,14 +46,18 @@ impl WriteTx<'_> {
     pub fn reset_latest(&mut self) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO meta (name, value) VALUES ('latest', ?1) \
             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        self.write(SQL, [secs(self.now())]).map(drop)
+        self.write(SQL, [secs(self.now())])?;
+        self.effects().seen.set(self.now());
+        Ok(())
     }
 
-    /// Remembers the time of this batch, if it is later by enough. A damaged value stays as it is,
-    /// since nobody knows how late it was.
+    /// Remembers the time of this batch, for good if it is later by enough. A damaged value stays as
+    /// it is, since nobody knows how late it was.
     pub(crate) fn note_time(&mut self) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE meta SET value = ?1 \
             WHERE name = 'latest' AND typeof(value) = 'integer' AND value BETWEEN 0 AND ?1 - ?2";
+        let seen = &self.effects().seen;
+        seen.set(seen.get().max(self.now()));
         self.write(SQL, params![secs(self.now()), LAG_SECS])
             .map(drop)
     }

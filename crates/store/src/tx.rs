@@ -81,6 +81,8 @@ pub(crate) struct Effects {
     pub(crate) disk_full: Cell<bool>,
     /// Rows that were added to the bounded tables of the throttle.
     pub(crate) throttle_inserts: Cell<u32>,
+    /// The latest time of any batch of this process: later than the stored one by up to a minute.
+    pub(crate) seen: Cell<UnixTime>,
 }
 
 /// One call's part of a write transaction: durable when the batch is committed, gone when the call

@@ -23,6 +23,20 @@ fn the_latest_time_survives_and_is_not_set_back() {
     }
 }
 
+/// A date that ended within the minute that is not stored yet is over all the same, for as long as the
+/// clock stays set back.
+#[test]
+fn a_clock_set_back_within_the_minute_brings_nothing_back() {
+    let mut desk = Desk::new();
+    // (wall clock, what permissions are judged by)
+    for (wall, today) in [(60, 60), (61, 61), (60, 61), (0, 61), (119, 119), (0, 119)] {
+        desk.wait_until(wall);
+        assert_eq!(desk.write(|tx| tx.today()), after(today), "at {wall}");
+    }
+    desk.write(|tx| tx.reset_latest());
+    assert_eq!(desk.write(|tx| tx.today()), NOW);
+}
+
 #[test]
 fn a_new_store_has_seen_no_time() {
     assert_eq!(Desk::new().read(|tx| tx.latest()), UnixTime::EPOCH);
