@@ -45,7 +45,8 @@ fields! {
         /// The terminal.
         #[expect(dead_code, reason = "sent by PAM; no decision depends on it")]
         tty: Option<NullableText>,
-        /// What is proven already: "password", "publickey:…", or null for nothing.
+        /// What is proven already: "password", "publickey:…", or null for nothing. Any other word
+        /// proves nothing.
         factor: Option<NullableText>,
     }
 }
@@ -65,8 +66,11 @@ impl Login {
         Source::parse(text(self.source.as_ref()))
     }
 
+    /// A word that nobody knows must not open what a password opens.
     fn is_proven(&self) -> bool {
-        !text(self.factor.as_ref()).is_empty()
+        let factor = text(self.factor.as_ref());
+        let key = factor.strip_prefix("publickey:").unwrap_or_default();
+        factor == "password" || !key.trim().is_empty()
     }
 }
 

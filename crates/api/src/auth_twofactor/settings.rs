@@ -102,6 +102,9 @@ impl Changes {
 
     /// Has the codes of root's first device look as it is asked for. Whether they looked otherwise.
     fn reshape(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
+        if self.otp_digits.is_none() && self.interval.is_none() {
+            return Ok(false);
+        }
         let Some(mut record) = devices::first_active(write.tx, ROOT)? else {
             return Ok(false);
         };
@@ -152,8 +155,7 @@ impl Write for Update {
         let old = write.tx.settings()?;
         let new = self.auth_twofactor_update.apply(old);
         self.auth_twofactor_update.check_span(&new)?;
-        let lacks_device = !write.tx.has_active_device(ROOT)?;
-        if new.enabled && (!old.enabled || lacks_device) {
+        if new.enabled && (!old.enabled || !write.tx.has_active_device(ROOT)?) {
             ensure_device(write, &new)?;
         }
         let is_reshaped = self.auth_twofactor_update.reshape(write)?;
@@ -163,10 +165,12 @@ impl Write for Update {
             emit_config(write, &new)?;
             alert(write, &old, &new)?;
         }
-        // Without the master key it can still be turned off; the answer then has no secret at all,
-        // since null would say that there is none.
+        // Without the master key, and with a damaged device, it can still be turned off; the answer
+        // then has no secret at all, since null would say that there is none.
         match write.tx.first_active_device(ROOT) {
-            Err(StoreError::NoKey { .. }) if !new.enabled => without_secret(write, &new),
+            Err(StoreError::NoKey { .. } | StoreError::Damaged { .. }) if !new.enabled => {
+                without_secret(write, &new)
+            }
             device => Ok(Config::in_clear(&new, device?.as_ref())),
         }
     }
@@ -233,7 +237,11 @@ pub(super) fn emit_policy(
 }
 
 fn without_secret(write: &Writing<'_, '_>, settings: &Settings) -> Result<Config, CallError> {
-    let first = devices::first_active(write.tx, ROOT)?;
+    let first = match devices::first_active(write.tx, ROOT) {
+        // What is turned off needs no device that can be read.
+        Err(CallError::Store(StoreError::Damaged { .. })) if !settings.enabled => None,
+        first => first?,
+    };
     let shape = first.map(|record| (record.digits, record.step));
     Ok(Config::new(settings, ShownSecret::Withheld, shape))
 }

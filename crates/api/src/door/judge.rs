@@ -2,8 +2,8 @@
 
 use store::{StoredDevice, WriteTx};
 use twofactor::{
-    AccountName, Algorithm, Budget, Device, Digits, Enrolment, Judged, Limits, LockCause, Secret,
-    Tally, TimeStep, UnixTime, counting,
+    AccountName, Algorithm, Budget, Code, Device, Digits, Enrolment, Judged, Limits, LockCause,
+    Secret, Tally, TimeStep, UnixTime, counting,
 };
 
 use super::recovery::{self, Hashed, Typed};
@@ -100,6 +100,12 @@ impl Charge<'_> {
             }
             Judged::Replayed => self.replayed(write, &stored, now),
             Judged::Wrong => self.wrong(write, tally, answer::wrong()),
+            // Six to eight digits are a guess whatever the device has: if only those of its own length
+            // were counted, a stranger could tell an account with an unusual one from one that there
+            // is not.
+            Judged::Malformed if is_of_some_length(typed) => {
+                self.wrong(write, tally, answer::wrong())
+            }
             Judged::Malformed => Ok(answer::malformed()),
         }
     }
@@ -264,6 +270,14 @@ fn begins_to_lock(tally: &Tally, now: UnixTime, limits: &Limits) -> bool {
         Err(locked) if locked.cause == LockCause::Account => true,
         Err(_) => tally.pair.failures == limits.free_failures,
     }
+}
+
+/// Whether a device of some kind makes such codes.
+fn is_of_some_length(typed: &str) -> bool {
+    let lengths = (0..=u8::MAX).filter_map(Digits::new);
+    lengths
+        .map(|digits| Code::parse(typed, digits))
+        .any(|code| code.is_some())
 }
 
 /// A device that nobody has.

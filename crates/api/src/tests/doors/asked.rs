@@ -61,6 +61,9 @@ fn what_is_told_before_a_password_is_proven_is_the_same_for_all() {
         json!(null),
         json!(wrong),
         json!("12345"),
+        // Of another length than the device's codes, and counted all the same.
+        json!("1234567"),
+        json!("12345678"),
         json!("A-AAAA-AAAA-AAAA-AAAA"),
     ] {
         let mut answer = |name: &str, uid: u32| {
@@ -119,6 +122,9 @@ fn exemption_bypass_and_grace_need_a_proven_password() {
     });
     assert_eq!(doors.verdict(json!({ "factor": null })), "CODE_REQUIRED");
     assert_eq!(doors.verdict(json!({ "factor": "" })), "CODE_REQUIRED");
+    for word in ["none", "yes", "PASSWORD", "publickey", "publickey: "] {
+        assert_eq!(doors.verdict(json!({ "factor": word })), "CODE_REQUIRED");
+    }
     assert_eq!(doors.verdict(json!({ "factor": "publickey:x" })), "EXEMPT");
     doors.machine.now = 2_000_000_000;
     assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED", "over");
