@@ -312,7 +312,7 @@ impl Slow for VerifyToken {
             is_proven: false,
             typed: Some(Typed::new(&self.token.0, hashed.as_ref())),
         };
-        door::judge(write, &attempt, &Counting::Pending)?.into_bool()
+        door::judge(write, &attempt, &Counting::Pending)?.into_bool(write)
     }
 }
 

@@ -217,6 +217,6 @@ impl Slow for Verify {
             is_proven: false,
             typed: Some(Typed::new(&self.token.0, found.hashed.as_ref())),
         };
-        door::judge(write, &attempt, &Counting::AtDoor)?.into_bool()
+        door::judge(write, &attempt, &Counting::AtDoor)?.into_bool(write)
     }
 }

@@ -99,10 +99,14 @@ impl Answer {
         Ok(())
     }
 
-    /// For the methods that answer only yes or no: being locked out is neither.
-    pub(crate) fn into_bool(self) -> Result<bool, CallError> {
+    /// For the methods that answer only yes or no: being locked out is neither. What was written is
+    /// kept then too: the wait that begins now after a clock that was ahead.
+    pub(crate) fn into_bool(self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
         match self.verdict {
-            Verdict::Locked => Err(CallError::refused(Errno::EBUSY, self.message)),
+            Verdict::Locked => {
+                let locked = CallError::refused(Errno::EBUSY, self.message);
+                Err(write.refuse(locked))
+            }
             verdict => Ok(verdict == Verdict::Accepted),
         }
     }

@@ -1,6 +1,7 @@
 //! The one verifier, through every method that asks it.
 
 mod asked;
+mod clocks;
 mod throttle;
 
 use twofactor::{LookupSecret, Salt, Secret};
