@@ -206,8 +206,7 @@ mod tests {
                     });
                     match start.unwrap() {
                         Started::Ready(call) => call,
-                        Started::Work(work) => work.run().unwrap(),
-                        Started::Answered(_) => panic!("{name} does not write"),
+                        _ => panic!("{name} does not write at once"),
                     }
                 }
                 _ => panic!("{name} does not write"),

@@ -10,7 +10,7 @@ use api::{
 };
 use store::{Peer, Reader};
 
-use crate::pool::{Lane, Load, Pool};
+use crate::pool::{self, Lane, Load, Pool};
 use crate::queue::Queue;
 use crate::rpc::{self, Id, Request};
 
@@ -88,33 +88,30 @@ impl Service {
         let worked = match started {
             Ok(Started::Answered(result)) => return Reply::Now(rpc::reply(&id, &Ok(result))),
             Ok(Started::Ready(call)) => return self.write(id, call, peer),
-            Ok(Started::Work(work)) => self.hand_in(work),
+            Ok(Started::Work(work)) => hand_in(&self.pool, work),
             Err(error) => Err(error),
         };
         let worked = match worked {
             Ok(worked) => worked,
             Err(error) => return refuse(&id, error),
         };
-        let (writes, caller) = (self.writes.clone(), self.caller(peer));
+        let (pool, writes) = (self.pool.clone(), self.writes.clone());
+        let caller = self.caller(peer);
         // A task of its own, since what changes state is not given up when its client goes away.
-        let answer = tokio::spawn(async move { writes.submit(worked.await?, caller).await });
+        let answer = tokio::spawn(async move {
+            let mut started = worked.await?;
+            loop {
+                started = match started {
+                    Started::Answered(result) => return Ok(result),
+                    Started::Ready(call) => return writes.submit(call, caller).await,
+                    Started::Work(work) => hand_in(&pool, work)?.await?,
+                };
+            }
+        });
         Reply::Later(Box::pin(async move {
             let answer = answer.await.unwrap_or_else(|_| Err(bug()));
             rpc::reply(&id, &answer)
         }))
-    }
-
-    fn hand_in(
-        &self,
-        work: Work,
-    ) -> Result<impl Future<Output = Result<WriteCall, CallError>> + Send + use<>, CallError> {
-        let load = if work.is_heavy() {
-            Load::Heavy
-        } else {
-            Load::Light
-        };
-        self.pool
-            .submit(Lane::of(work.is_door()), load, || work.run())
     }
 
     fn caller(&self, peer: Peer) -> Caller {
@@ -139,6 +136,27 @@ impl Service {
             })
         })
     }
+}
+
+/// Has work done, or what stands for it if that takes too long.
+fn hand_in(
+    pool: &Pool,
+    mut work: Work,
+) -> Result<impl Future<Output = Result<Started, CallError>> + Send + use<>, CallError> {
+    let lane = Lane::of(work.is_door());
+    let load = if work.is_heavy() {
+        Load::Heavy
+    } else {
+        Load::Light
+    };
+    let otherwise = work.otherwise();
+    let worked = pool.submit(lane, load, || work.run())?;
+    Ok(async move {
+        match worked.await {
+            Some(started) => started,
+            None => otherwise.ok_or_else(pool::too_long),
+        }
+    })
 }
 
 /// Runs what does not wait.

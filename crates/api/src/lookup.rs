@@ -27,6 +27,9 @@ pub(crate) enum Lookup {
     Failed(Errno),
 }
 
+/// What the database says that has not answered in time.
+pub(crate) const TOO_LATE: Lookup = Lookup::Failed(Errno::ETIMEDOUT);
+
 /// Root's account.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ mod confirm;
 mod devices;
 mod doors;
 mod first_device;
+mod look_ups;
 mod permits;
 mod policy;
 mod recovery;
@@ -100,11 +101,20 @@ impl Machine {
             Prepared::Session(run) => run(&mut self.session),
             Prepared::Read(run) => self.read(run),
             Prepared::Write(call) => self.write(call),
-            Prepared::Slow(call) => match self.read(|read| call.start(read))? {
-                Started::Answered(result) => Ok(result),
-                Started::Ready(call) => self.write(call),
-                Started::Work(work) => self.write(work.run()?),
-            },
+            Prepared::Slow(call) => {
+                let started = self.read(|read| call.start(read))?;
+                self.work(started)
+            }
+        }
+    }
+
+    fn work(&mut self, mut started: Started) -> Answer {
+        loop {
+            started = match started {
+                Started::Answered(result) => return Ok(result),
+                Started::Ready(call) => return self.write(call),
+                Started::Work(work) => work.run()?,
+            };
         }
     }
 

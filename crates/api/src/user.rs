@@ -229,8 +229,8 @@ impl Slow for Unset {
         })
     }
 
-    fn work(name: AccountName) -> Result<Option<Lookup>, CallError> {
-        Ok(Some(lookup::run(&name)))
+    fn work(name: AccountName) -> Result<Stage<AccountName, Option<Lookup>>, CallError> {
+        Ok(Stage::Ready(Some(lookup::run(&name))))
     }
 
     fn finish(&self, found: &Option<Lookup>, write: &mut Writing<'_, '_>) -> Result<(), CallError> {
@@ -295,8 +295,8 @@ impl Slow for VerifyToken {
         Ok(to_hash.map_or(Stage::Ready(None), Stage::Heavy))
     }
 
-    fn work(job: ToHash) -> Result<Option<Hashed>, CallError> {
-        job.hash().map(Some)
+    fn work(job: ToHash) -> Result<Stage<ToHash, Option<Hashed>>, CallError> {
+        job.hash().map(Some).map(Stage::Ready)
     }
 
     fn finish(

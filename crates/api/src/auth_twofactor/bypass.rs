@@ -160,8 +160,12 @@ impl Slow for CreateBypass {
         })
     }
 
-    fn work(name: AccountName) -> Result<Option<Lookup>, CallError> {
-        Ok(Some(lookup::run(&name)))
+    fn work(name: AccountName) -> Result<Stage<AccountName, Option<Lookup>>, CallError> {
+        Ok(Stage::Ready(Some(lookup::run(&name))))
+    }
+
+    fn otherwise(_: &AccountName) -> Option<Stage<AccountName, Option<Lookup>>> {
+        Some(Stage::Ready(Some(lookup::TOO_LATE)))
     }
 
     fn finish(

@@ -33,7 +33,7 @@ fields! {
     pub(crate) struct Login {
         /// The account, as getpwnam writes it.
         username: String,
-        /// Its uid. Without it, the system is asked.
+        /// Its uid. Without it, the system is asked once a password or a key is proven.
         uid: Option<Uid>,
         /// What was typed: a code, or a recovery code. Null or empty is none.
         token: Option<Token>,
@@ -72,6 +72,22 @@ impl Login {
         let key = factor.strip_prefix("publickey:").unwrap_or_default();
         factor == "password" || !key.trim().is_empty()
     }
+
+    /// The uid, as far as it is known without the user database.
+    fn uid(&self) -> Result<Option<u32>, CallError> {
+        if self.uid.is_none() && self.username == lookup::ROOT {
+            return lookup::root().map(|root| Some(root.uid));
+        }
+        Ok(self.uid.as_ref().map(|uid| uid.0))
+    }
+
+    /// The name whose uid the user database is asked for. Not for strangers: whoever has proven nothing
+    /// is taken for the record of the name and passes by a code alone; and as no name is looked up,
+    /// the time it takes does not tell which ones there are.
+    fn to_look_up(&self) -> Result<Option<AccountName>, CallError> {
+        let is_asked = self.is_proven() && self.uid()?.is_none();
+        Ok(AccountName::new(&self.username).filter(|_| is_asked))
+    }
 }
 
 fn text(nullable: Option<&NullableText>) -> &str {
@@ -80,44 +96,45 @@ fn text(nullable: Option<&NullableText>) -> &str {
         .unwrap_or_default()
 }
 
-/// What has to be done before the writer can decide.
+/// What has to be done before the writer can decide: first the look-up, then the hash, since one that
+/// waits must not keep the other's place.
 pub(crate) struct Work {
     /// Whose uid is looked up.
     name: Option<AccountName>,
-    /// The uid that the caller knows.
-    uid: Option<u32>,
     to_hash: Option<ToHash>,
+    found: Found,
 }
 
 /// What came of that work.
+#[derive(Default)]
 pub(crate) struct Found {
     uid: Option<u32>,
     hashed: Option<Hashed>,
 }
 
 impl Work {
-    fn run(self) -> Result<Found, CallError> {
-        let found = self.name.as_ref().map(lookup::uid);
-        let uid = match self.uid {
-            // Then it was looked up for the time that it takes.
-            Some(uid) => Some(uid),
-            None => found.transpose()?.flatten(),
-        };
-        Ok(Found {
-            uid,
-            hashed: self.to_hash.map(ToHash::hash).transpose()?,
-        })
+    fn new(name: Option<AccountName>, to_hash: Option<ToHash>) -> Self {
+        Self {
+            name,
+            to_hash,
+            found: Found::default(),
+        }
     }
 
-    /// Nothing to do is done at once, hashing is heavy, and looking up a name may take its time.
+    fn run(mut self) -> Result<Stage<Self, Found>, CallError> {
+        if let Some(name) = self.name.take() {
+            self.found.uid = lookup::uid(&name)?;
+        } else if let Some(to_hash) = self.to_hash.take() {
+            self.found.hashed = Some(to_hash.hash()?);
+        }
+        Ok(self.staged())
+    }
+
     fn staged(self) -> Stage<Self, Found> {
         match (&self.name, &self.to_hash) {
-            (_, Some(_)) => Stage::Heavy(self),
-            (Some(_), None) => Stage::Work(self),
-            (None, None) => Stage::Ready(Found {
-                uid: self.uid,
-                hashed: None,
-            }),
+            (Some(_), _) => Stage::Work(self),
+            (None, Some(_)) => Stage::Heavy(self),
+            (None, None) => Stage::Ready(self.found),
         }
     }
 }
@@ -138,26 +155,22 @@ impl Slow for Authenticate {
 
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {
         let login = &self.authenticate;
-        let name = AccountName::new(&login.username);
-        let uid = login.uid.map(|uid| uid.0);
-        let who = Who::find(read.tx, &login.username, uid)?;
+        let who = Who::find(read.tx, &login.username, login.uid()?)?;
         let to_hash = match login.typed() {
             Some(typed) => door::to_hash(read, &who, login.source(), typed)?,
             None => None,
         };
-        // Before something is proven it is done in any case: whoever measures would learn from it which
-        // accounts the caller knows the uid of.
-        let name = name.filter(|_| uid.is_none() || !login.is_proven());
-        Ok(Work { name, uid, to_hash }.staged())
+        Ok(Work::new(login.to_look_up()?, to_hash).staged())
     }
 
-    fn work(job: Work) -> Result<Found, CallError> {
+    fn work(job: Work) -> Result<Stage<Work, Found>, CallError> {
         job.run()
     }
 
     fn finish(&self, found: &Found, write: &mut Writing<'_, '_>) -> Result<Answer, CallError> {
         let login = &self.authenticate;
-        let who = Who::find(write.tx, &login.username, found.uid)?;
+        let uid = login.uid()?.or(found.uid);
+        let who = Who::find(write.tx, &login.username, uid)?;
         let attempt = Attempt {
             who: &who,
             service: login.service.as_str(),
@@ -195,15 +208,10 @@ impl Slow for Verify {
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {
         let who = Who::known(lookup::root()?);
         let to_hash = door::to_hash(read, &who, Source::Local, &self.token.0)?;
-        Ok(Work {
-            name: None,
-            uid: None,
-            to_hash,
-        }
-        .staged())
+        Ok(Work::new(None, to_hash).staged())
     }
 
-    fn work(job: Work) -> Result<Found, CallError> {
+    fn work(job: Work) -> Result<Stage<Work, Found>, CallError> {
         job.run()
     }
 

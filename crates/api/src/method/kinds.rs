@@ -11,7 +11,7 @@ use crate::params::Params;
 use crate::{CallError, Session};
 
 /// What the kinds of methods share.
-pub(crate) trait Declared: Params + JsonSchema + Send + 'static {
+pub(crate) trait Declared: Params + JsonSchema + Send + Sync + 'static {
     /// The full name.
     const NAME: &'static str;
     /// The result.
@@ -70,8 +70,13 @@ pub(crate) trait Slow: Declared {
     /// Says what there is to do, if anything.
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Self::Job, Self::Found>, CallError>;
 
-    /// Does it. Touches no state.
-    fn work(job: Self::Job) -> Result<Self::Found, CallError>;
+    /// Does it, or the next stage of it. Touches no state.
+    fn work(job: Self::Job) -> Result<Stage<Self::Job, Self::Found>, CallError>;
+
+    /// What stands for a stage that took too long, if anything does; else the call fails.
+    fn otherwise(_: &Self::Job) -> Option<Stage<Self::Job, Self::Found>> {
+        None
+    }
 
     /// Changes the state. It may be another one than `prepare` saw, so what matters is looked at
     /// again; and it may run more than once, as a [`Write`] may.
@@ -86,9 +91,9 @@ pub(crate) trait Slow: Declared {
 pub(crate) enum Stage<J, F> {
     /// There is nothing to do.
     Ready(F),
-    /// There is.
+    /// There is: somebody else is asked, who may take as long as they like.
     Work(J),
-    /// There is, and it takes so much memory that it is done one at a time.
+    /// There is: it takes so much memory that it is done one at a time. So it waits for nobody.
     Heavy(J),
 }
 
@@ -129,8 +134,13 @@ impl<M: OnAccount> Slow for M {
         lookup::start(self.username())
     }
 
-    fn work(name: AccountName) -> Result<Lookup, CallError> {
-        Ok(lookup::run(&name))
+    fn work(name: AccountName) -> Result<Stage<AccountName, Lookup>, CallError> {
+        Ok(Stage::Ready(lookup::run(&name)))
+    }
+
+    /// A database that hangs is one that could not say.
+    fn otherwise(_: &AccountName) -> Option<Stage<AccountName, Lookup>> {
+        Some(Stage::Ready(lookup::TOO_LATE))
     }
 
     fn finish(&self, found: &Lookup, write: &mut Writing<'_, '_>) -> Result<M::Output, CallError> {

@@ -1,5 +1,7 @@
 //! How a slow call comes to the writer.
 
+use std::sync::Arc;
+
 use serde_json::value::RawValue;
 
 use super::kinds::{Reading, Slow, Stage};
@@ -20,16 +22,8 @@ impl SlowCall {
             if let Some(output) = method.at_once(read)? {
                 return send(&output).map(Started::Answered);
             }
-            let (job, is_heavy) = match method.prepare(read)? {
-                Stage::Ready(found) => return Ok(Started::Ready(finish(method, found))),
-                Stage::Work(job) => (job, false),
-                Stage::Heavy(job) => (job, true),
-            };
-            Ok(Started::Work(Work {
-                is_door: M::IS_DOOR,
-                is_heavy,
-                run: Box::new(|| Ok(finish(method, M::work(job)?))),
-            }))
+            let stage = method.prepare(read)?;
+            Ok(next(Arc::new(method), stage))
         };
         Self {
             start: Box::new(start),
@@ -59,7 +53,8 @@ pub enum Started {
 pub struct Work {
     is_door: bool,
     is_heavy: bool,
-    run: Box<dyn FnOnce() -> Result<WriteCall, CallError> + Send>,
+    otherwise: Option<Box<Started>>,
+    run: Box<dyn FnOnce() -> Result<Started, CallError> + Send>,
 }
 
 impl Work {
@@ -75,16 +70,36 @@ impl Work {
         self.is_heavy
     }
 
-    /// Does the work. What comes of it is for the writer.
+    /// What there is to do instead if this takes too long; without it, the call fails then.
+    pub fn otherwise(&mut self) -> Option<Started> {
+        self.otherwise.take().map(|started| *started)
+    }
+
+    /// Does the work. What comes of it is for the writer, or more work, perhaps of the other kind.
     ///
     /// # Errors
     /// The work could not be done.
-    pub fn run(self) -> Result<WriteCall, CallError> {
+    pub fn run(self) -> Result<Started, CallError> {
         (self.run)()
     }
 }
 
-fn finish<M: Slow>(method: M, found: M::Found) -> WriteCall {
+fn next<M: Slow>(method: Arc<M>, stage: Stage<M::Job, M::Found>) -> Started {
+    let (job, is_heavy) = match stage {
+        Stage::Ready(found) => return Started::Ready(finish(method, found)),
+        Stage::Work(job) => (job, false),
+        Stage::Heavy(job) => (job, true),
+    };
+    let otherwise = M::otherwise(&job).map(|stage| Box::new(next(Arc::clone(&method), stage)));
+    Started::Work(Work {
+        is_door: M::IS_DOOR,
+        is_heavy,
+        otherwise,
+        run: Box::new(|| Ok(next(method, M::work(job)?))),
+    })
+}
+
+fn finish<M: Slow>(method: Arc<M>, found: M::Found) -> WriteCall {
     WriteCall {
         method: M::NAME,
         is_door: M::IS_DOOR,

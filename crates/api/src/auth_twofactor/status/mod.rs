@@ -52,7 +52,7 @@ impl Slow for GetStatus {
     }
 
     /// What only the machine can say: who may log in, and how the clock is.
-    fn work(job: Box<Job>) -> Result<Report, CallError> {
+    fn work(job: Box<Job>) -> Result<Stage<Box<Job>, Report>, CallError> {
         let Job {
             mut report,
             mut facts,
@@ -70,7 +70,7 @@ impl Slow for GetStatus {
         facts.unenrolled = report.unenrolled_count;
         report.clock = Clock::now(report.clock.synchronised);
         report.warnings = facts.warnings();
-        Ok(report)
+        Ok(Stage::Ready(report))
     }
 
     fn finish(&self, report: &Report, _: &mut Writing<'_, '_>) -> Result<Report, CallError> {
