@@ -1,14 +1,17 @@
 //! `docs/man/`: pages from the same tables that parse the command lines and the calls.
 
+mod sections;
+
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use clap::Command;
+use clap::{Arg, Command};
 use clap_mangen::Man;
-use clap_mangen::roff::{Roff, bold, italic, roman};
+use clap_mangen::roff::{Inline, Roff, bold, italic, roman};
 use serde_json::Value;
 
 use crate::golden::{Mode, settle};
+use sections::Section;
 
 /// Writes or compares the pages.
 pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
@@ -21,12 +24,14 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         command,
         section: "1",
         methods: None,
+        sections: sections::CLIENT,
         see_also: &["midclt-2fa(1)", "middlewared(8)"],
     };
     let twofactor = Page {
         command: twofactor.context("midclt has no command 2fa")?,
         section: "1",
         methods: None,
+        sections: sections::TWO_FACTOR,
         see_also: &["midclt(1)", "middlewared(8)"],
     };
     let contract = api::contract();
@@ -34,6 +39,7 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         command: middlewared::command(),
         section: "8",
         methods: Some(&contract),
+        sections: sections::DAEMON,
         see_also: &["midclt(1)", "systemd(1)"],
     };
     settle(mode, &directory.join("midclt.1"), &client.render()?, "man")?;
@@ -62,6 +68,7 @@ struct Page<'a> {
     section: &'static str,
     /// The contract, where the page lists the methods that can be called.
     methods: Option<&'a Value>,
+    sections: &'static [Section],
     see_also: &'static [&'static str],
 }
 
@@ -80,19 +87,24 @@ impl Page<'_> {
         let man = Man::new(self.command.clone())
             .section(self.section)
             .source(source);
-        let mut page = Vec::new();
-        man.render_title(&mut page)?;
-        man.render_name_section(&mut page)?;
-        man.render_synopsis_section(&mut page)?;
-        man.render_description_section(&mut page)?;
-        man.render_options_section(&mut page)?;
-        let mut text = format!("{APOSTROPHE}{}", lines(&page, |_| true)?);
+        let mut head = Vec::new();
+        man.render_title(&mut head)?;
+        man.render_name_section(&mut head)?;
+        let mut body = Vec::new();
+        man.render_description_section(&mut body)?;
+        man.render_options_section(&mut body)?;
+        let mut text = format!("{APOSTROPHE}{}", lines(&head, |_| true)?);
+        text.push_str(".SH SYNOPSIS\n");
+        text.push_str(&synopsis(&self.command)?);
+        text.push_str(&lines(&body, |_| true)?);
         if !commands.is_empty() {
             text.push_str(".SH COMMANDS\n");
         }
         for command in &commands {
             text.push_str(&subcommand(command)?);
         }
+        let sections = sections::render(self.sections);
+        text.push_str(&lines(sections.as_bytes(), |_| true)?);
         text.push_str(&notes(&self.command)?);
         if let Some(contract) = self.methods {
             text.push_str(&lines(methods(contract)?.as_bytes(), |_| true)?);
@@ -125,8 +137,9 @@ fn subcommands(command: &Command) -> Box<dyn Iterator<Item = Command> + '_> {
 fn subcommand(command: &Command) -> Result<String> {
     // The page's own options are not repeated under each command.
     let own = command.clone().mut_args(|argument| {
-        let repeated = argument.is_global_set() || argument.get_id() == "help";
-        argument.hide(repeated)
+        let is_repeated = argument.is_global_set() || argument.get_id() == "help";
+        let is_hidden = argument.is_hide_set();
+        argument.hide(is_repeated || is_hidden)
     });
     let name = own.get_bin_name().unwrap_or(own.get_name()).to_owned();
     let end = if APART.contains(&name.as_str()) {
@@ -134,14 +147,68 @@ fn subcommand(command: &Command) -> Result<String> {
     } else {
         end_of_help(command)?
     };
+    let synopsis = synopsis(&own)?;
     let man = Man::new(own);
     let mut body = Vec::new();
-    man.render_synopsis_section(&mut body)?;
-    body.extend(b".PP\n");
     man.render_description_section(&mut body)?;
     man.render_options_section(&mut body)?;
     let text = lines(&body, is_text)?;
-    Ok(format!(".SS \"{name}\"\n{text}{end}"))
+    Ok(format!(".SS \"{name}\"\n{synopsis}.PP\n{text}{end}"))
+}
+
+/// How to call a command: as its help says where it says so itself, else its options with their
+/// values, which `clap_mangen` leaves out, and its arguments.
+fn synopsis(command: &Command) -> Result<String> {
+    if command.get_overridden_usage().is_some() {
+        let mut body = Vec::new();
+        Man::new(command.clone()).render_synopsis_section(&mut body)?;
+        return lines(&body, is_text);
+    }
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    let mut line = vec![bold(name)];
+    let (arguments, options): (Vec<_>, Vec<_>) = command
+        .get_arguments()
+        .filter(|argument| !argument.is_hide_set())
+        .partition(|argument| argument.is_positional());
+    for argument in options.into_iter().chain(arguments) {
+        let is_required = argument.is_required_set();
+        let (start, end) = if is_required { (" ", "") } else { (" [", "]") };
+        line.push(roman(start));
+        line.extend(usage(argument));
+        line.push(roman(end));
+    }
+    if command.has_subcommands() {
+        let is_required = command.is_subcommand_required_set();
+        let (start, end) = if is_required { (" ", "") } else { (" [", "]") };
+        line.extend([roman(start), italic("COMMAND"), roman(end)]);
+    }
+    let mut page = Roff::new();
+    page.text(line);
+    lines(page.render().as_bytes(), |_| true)
+}
+
+/// An option with its value, or an argument.
+fn usage(argument: &Arg) -> Vec<Inline> {
+    let short = argument.get_short().map(|short| bold(format!("-{short}")));
+    let long = argument.get_long().map(|long| bold(format!("--{long}")));
+    let mut usage: Vec<Inline> = match (short, long) {
+        (Some(short), Some(long)) => vec![short, roman("|"), long],
+        (short, long) => short.into_iter().chain(long).collect(),
+    };
+    let takes = argument.get_num_args().unwrap_or_default();
+    if takes.takes_values() {
+        if !usage.is_empty() {
+            usage.push(roman(" "));
+        }
+        let names = argument.get_value_names().map(|names| names.join(" "));
+        usage.push(italic(
+            names.unwrap_or_else(|| argument.get_id().as_str().to_owned()),
+        ));
+    }
+    if takes.max_values() > 1 {
+        usage.push(roman(" ..."));
+    }
+    usage
 }
 
 /// What the help of the page's command says at its end.
@@ -217,4 +284,58 @@ fn params(method: &Value) -> String {
         }
     });
     shown.collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ArgAction;
+
+    use super::*;
+
+    /// What is typed, without roff's fonts and escapes.
+    fn plain(roff: &str) -> String {
+        let fonts = [r"\fB", r"\fI", r"\fR"];
+        let text = fonts
+            .iter()
+            .fold(roff.to_owned(), |text, font| text.replace(font, ""));
+        text.replace('\\', "").trim_end().to_owned()
+    }
+
+    #[test]
+    fn the_synopsis_shows_values_and_nothing_hidden() {
+        let command = Command::new("tool")
+            .disable_help_flag(true)
+            .arg(Arg::new("ID").required(true))
+            .arg(Arg::new("WORD").action(ArgAction::Append).num_args(0..))
+            .arg(
+                Arg::new("yes")
+                    .short('y')
+                    .long("yes")
+                    .action(ArgAction::SetTrue),
+            )
+            .arg(Arg::new("code").long("code").value_name("CODE"))
+            .arg(
+                Arg::new("why")
+                    .long("why")
+                    .value_name("TEXT")
+                    .required(true),
+            )
+            .arg(Arg::new("old").long("old").value_name("HOW").hide(true));
+        let shown = |mut command: Command| {
+            command.build();
+            plain(&synopsis(&command).unwrap())
+        };
+        assert_eq!(
+            shown(command),
+            "tool [-y|--yes] [--code CODE] --why TEXT ID [WORD ...]"
+        );
+        let group = Command::new("tool")
+            .disable_help_flag(true)
+            .subcommand(Command::new("below"))
+            .disable_help_subcommand(true);
+        assert_eq!(shown(group.clone()), "tool [COMMAND]");
+        assert_eq!(shown(group.subcommand_required(true)), "tool COMMAND");
+        let own = Command::new("tool").override_usage("tool USER\n       tool --list");
+        assert_eq!(shown(own), "tool USER\n.br\ntool --list");
+    }
 }

@@ -1,0 +1,156 @@
+//! Sections of the pages that no command line holds.
+
+use clap_mangen::roff::{Roff, bold, roman};
+
+/// A section: its title, and tagged paragraphs.
+pub(super) type Section = (&'static str, &'static [(&'static str, &'static str)]);
+
+pub(super) const CLIENT: &[Section] = &[
+    CLIENT_EXIT_STATUS,
+    (
+        "ENVIRONMENT",
+        &[
+            SOCKET_VARIABLE,
+            (
+                "CALL_TIMEOUT",
+                "The seconds that a call has, where -t is not given; 0 means 60.",
+            ),
+        ],
+    ),
+    CLIENT_FILES,
+];
+
+pub(super) const TWO_FACTOR: &[Section] = &[
+    CLIENT_EXIT_STATUS,
+    (
+        "ENVIRONMENT",
+        &[
+            SOCKET_VARIABLE,
+            (
+                "LC_ALL, LC_CTYPE, LANG",
+                "The first of them that is set says whether the terminal shows UTF-8. Where it does not, \
+                 a QR code is drawn with #, which needs a larger terminal.",
+            ),
+            (
+                "TERM",
+                "Where it is dumb, or not set, a QR code is drawn without colours.",
+            ),
+        ],
+    ),
+    CLIENT_FILES,
+];
+
+const CLIENT_EXIT_STATUS: Section = (
+    "EXIT STATUS",
+    &[
+        ("0", "Done. Also where the answer is False."),
+        (
+            "1",
+            "The call failed, the daemon cannot be reached, or a question was answered with no. What it \
+             says on standard error names the cure.",
+        ),
+        (
+            "2",
+            "Wrong usage; or there is something to ask and no terminal to ask on.",
+        ),
+        ("130", "Ended with Ctrl-C."),
+    ],
+);
+
+const SOCKET_VARIABLE: (&str, &str) = (
+    "MIDDLEWARED_SOCKET",
+    "The daemon's socket, where -u is not given.",
+);
+
+const CLIENT_FILES: Section = (
+    "FILES",
+    &[(
+        "/run/middleware/middlewared.sock",
+        "The daemon's socket. Only root may use it.",
+    )],
+);
+
+pub(super) const DAEMON: &[Section] = &[
+    (
+        "EXIT STATUS",
+        &[
+            (
+                "0",
+                "Ended by SIGTERM or SIGINT; or, with --check-config, the configuration is right.",
+            ),
+            (
+                "1",
+                "It cannot start or go on. The last line on standard error names the file and the cure.",
+            ),
+            ("2", "Wrong usage."),
+        ],
+    ),
+    (
+        "SIGNALS",
+        &[
+            (
+                "SIGTERM, SIGINT",
+                "End, after the calls in flight, within 5 seconds.",
+            ),
+            (
+                "SIGHUP",
+                "Read the configuration again. A mistake in it changes nothing.",
+            ),
+        ],
+    ),
+    (
+        "ENVIRONMENT",
+        &[
+            (
+                "MIDDLEWARED_CONFIG, MIDDLEWARED_SOCKET, MIDDLEWARED_STATE_DIR, MIDDLEWARED_LOG",
+                "What --config, --socket, --state-dir and --log say, where these are not given. They \
+                 win over the file.",
+            ),
+            (
+                "CREDENTIALS_DIRECTORY",
+                "Set by systemd. A file middlewared.key in it is taken for the master key, if it is \
+                 the right one.",
+            ),
+        ],
+    ),
+    (
+        "FILES",
+        &[
+            (
+                "/etc/middlewared/config.toml",
+                "The configuration. There need be none.",
+            ),
+            ("/run/middleware/middlewared.sock", "The socket, mode 0600."),
+            (
+                "/var/lib/middlewared/middlewared.db",
+                "The state, with its -wal and -shm while the daemon runs. Copies are in backups/.",
+            ),
+            (
+                "/var/lib/middlewared/middlewared.key",
+                "The master key, which seals the secrets. Keep a copy elsewhere.",
+            ),
+            (
+                "/var/lib/middlewared/ballast",
+                "Space set aside, so that what lets people in again works on a full disk.",
+            ),
+            (
+                "/var/lib/middlewared/lock",
+                "The pid of the running daemon.",
+            ),
+        ],
+    ),
+];
+
+/// The sections as a part of a page.
+pub(super) fn render(sections: &[Section]) -> String {
+    let mut page = Roff::new();
+    for (title, entries) in sections {
+        page.control("SH", [*title]);
+        for (tag, text) in *entries {
+            page.control("TP", []);
+            page.text([bold(*tag)]);
+            page.text([roman(*text)]);
+        }
+    }
+    page.render()
+}
