@@ -2,7 +2,7 @@
 
 mod core;
 mod events;
-mod secrecy;
+pub(crate) mod secrecy;
 mod update;
 
 use serde_json::{Value, json};

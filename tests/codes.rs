@@ -4,8 +4,8 @@
 //! shows it. A failure names the seed of its cases: `MIDDLEWARED_TEST_SEED=N` repeats them.
 #![cfg(feature = "system")]
 
-mod authenticators;
-mod cases;
+pub(crate) mod authenticators;
+pub(crate) mod cases;
 
 use serde_json::{Value, json};
 use testkit::{Daemon, Socket};

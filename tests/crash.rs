@@ -3,6 +3,9 @@
 //! The daemon is killed at ever different moments while several clients wait for answers. An answer
 //! is a promise, so after each restart every answer that came is held against the state.
 
+#[cfg(feature = "system")]
+mod accounts;
+
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

@@ -1,6 +1,8 @@
 //! Full disks, damaged and missing files: the answer is durable or an error.
 
 #[cfg(feature = "system")]
+mod accounts;
+#[cfg(feature = "system")]
 mod disk;
 mod state;
 

@@ -12,7 +12,9 @@
 
 mod api;
 mod codes;
+mod contract;
 mod crash;
+mod doors;
 mod faults;
 mod interop;
 mod lifecycle;
@@ -23,8 +25,11 @@ mod people;
 #[cfg(feature = "system")]
 mod python;
 mod qr;
+mod recovery_codes;
+mod site;
 mod support;
 #[cfg(feature = "system")]
 mod terminal;
+mod throttle;
 mod wire;
 mod words;

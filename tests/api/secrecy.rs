@@ -90,7 +90,7 @@ fn no_log_level_and_no_file_holds_a_secret_a_code_or_params() {
 }
 
 /// Every file below a directory.
-fn collect(directory: &Path, places: &mut Vec<(String, Vec<u8>)>) {
+pub(crate) fn collect(directory: &Path, places: &mut Vec<(String, Vec<u8>)>) {
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

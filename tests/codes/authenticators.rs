@@ -10,7 +10,7 @@ use super::Case;
 use crate::python::program;
 
 /// The codes of these steps by oathtool, in one run. The secret goes through a pipe.
-pub(super) fn oathtool(secret: &str, case: Case, steps: Range<u64>) -> Vec<String> {
+pub(crate) fn oathtool(secret: &str, case: Case, steps: Range<u64>) -> Vec<String> {
     let mut child = Command::new("oathtool")
         .args(["--totp", "--base32", &format!("--digits={}", case.digits)])
         .arg(format!("--time-step-size={}s", case.interval))
@@ -29,14 +29,14 @@ pub(super) fn oathtool(secret: &str, case: Case, steps: Range<u64>) -> Vec<Strin
 }
 
 /// pyotp, running for a whole test.
-pub(super) struct Pyotp {
+pub(crate) struct Pyotp {
     child: Child,
     asked: ChildStdin,
     answers: BufReader<ChildStdout>,
 }
 
 impl Pyotp {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let mut child = program("authenticator.py")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -50,7 +50,7 @@ impl Pyotp {
     }
 
     /// The codes of these steps for a typed secret.
-    pub(super) fn codes(&mut self, secret: &str, case: Case, steps: Range<u64>) -> Vec<String> {
+    pub(crate) fn codes(&mut self, secret: &str, case: Case, steps: Range<u64>) -> Vec<String> {
         let account = json!({
             "secret": secret, "digits": case.digits, "interval": case.interval,
             "times": times(case, steps),
@@ -59,7 +59,7 @@ impl Pyotp {
     }
 
     /// The codes of these steps for a scanned URI.
-    pub(super) fn codes_of_uri(&mut self, uri: &str, case: Case, steps: Range<u64>) -> Vec<String> {
+    pub(crate) fn codes_of_uri(&mut self, uri: &str, case: Case, steps: Range<u64>) -> Vec<String> {
         self.ask(&json!({"uri": uri, "times": times(case, steps)}))
     }
 

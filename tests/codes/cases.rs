@@ -7,14 +7,14 @@ use testkit::now;
 
 /// One set of settings at one moment.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Case {
+pub(crate) struct Case {
     /// Seconds since 1970.
-    pub(super) time: u64,
-    pub(super) digits: u32,
+    pub(crate) time: u64,
+    pub(crate) digits: u32,
     /// Seconds of a time step.
-    pub(super) interval: u64,
+    pub(crate) interval: u64,
     /// Steps on each side.
-    pub(super) window: u64,
+    pub(crate) window: u64,
 }
 
 const fn case(time: u64, digits: u32, interval: u64, window: u64) -> Case {
@@ -27,7 +27,7 @@ const fn case(time: u64, digits: u32, interval: u64, window: u64) -> Case {
 }
 
 /// The ends of time, of 32 bits, of a step, and of the settings.
-pub(super) const EDGES: &[Case] = &[
+pub(crate) const EDGES: &[Case] = &[
     case(0, 6, 30, 0),
     case(0, 8, 30, 10),
     case(29, 6, 30, 1),
@@ -51,7 +51,7 @@ pub(super) const EDGES: &[Case] = &[
 
 impl Case {
     /// Anything that the API takes, mostly near the present.
-    pub(super) fn random(random: &mut Random) -> Self {
+    pub(crate) fn random(random: &mut Random) -> Self {
         let interval = match random.below(8) {
             0..4 => 30,
             4 => 60,
@@ -75,18 +75,18 @@ impl Case {
     }
 
     /// The counters of the window and of `more` steps on each side; none is before 1970.
-    pub(super) fn steps_around(self, more: u64) -> Range<u64> {
+    pub(crate) fn steps_around(self, more: u64) -> Range<u64> {
         let (now, reach) = (self.time / self.interval, self.window + more);
         now.saturating_sub(reach)..now + reach + 1
     }
 }
 
 /// Steele, Lea and Flood's `SplitMix64`: enough for test cases, and repeatable.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// From `MIDDLEWARED_TEST_SEED`, else from the clock. The seed is for the failure's report.
-    pub(super) fn seeded() -> (u64, Self) {
+    pub(crate) fn seeded() -> (u64, Self) {
         let seed = match env::var("MIDDLEWARED_TEST_SEED") {
             Ok(seed) => seed.parse().expect("a number"),
             Err(_) => now(),
