@@ -5,13 +5,37 @@
 //! the writer saw since then counts until this process ends.
 
 use rusqlite::params;
-use twofactor::UnixTime;
+use twofactor::{PENDING_SECS, UnixTime};
 
 use crate::rows::{Query, secs};
 use crate::{ReadTx, StoreError, WriteTx};
 
 /// How far behind it may be: a write of every batch would cost more than a minute of a permission.
 const LAG_SECS: i64 = 60;
+
+const DAY_SECS: u64 = 86_400;
+
+/// What ends, or counts from when it was used, and how long it can last that is granted now.
+const LONGEST: [(&str, u64); 6] = [
+    (
+        "UPDATE accounts SET grace_until = ?1 WHERE grace_until > ?1",
+        90 * DAY_SECS,
+    ),
+    (
+        "UPDATE exemptions SET until = ?1 WHERE until > ?1",
+        366 * DAY_SECS,
+    ),
+    (
+        "UPDATE invites SET until = ?1 WHERE until > ?1",
+        7 * DAY_SECS,
+    ),
+    (
+        "UPDATE devices SET pending_until = ?1 WHERE pending_until > ?1",
+        PENDING_SECS,
+    ),
+    ("UPDATE bypasses SET until = ?1 WHERE until > ?1", DAY_SECS),
+    ("UPDATE known_sources SET last = ?1 WHERE last > ?1", 0),
+];
 
 pub(crate) const LATEST: Query = Query {
     record: "latest time",
@@ -41,12 +65,19 @@ impl WriteTx<'_> {
 
     /// Forgets that there was a later time than now: a clock was ahead, and is right again.
     ///
+    /// What was granted meanwhile counts from that time, and would permit something until it has
+    /// come: it ends as if the longest that there is were granted now.
+    ///
     /// # Errors
     /// It cannot be written.
     pub fn reset_latest(&mut self) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO meta (name, value) VALUES ('latest', ?1) \
             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
         self.write(SQL, [secs(self.now())])?;
+        for (shorten, longest) in LONGEST {
+            let end = self.now().saturating_add_secs(longest);
+            self.write(shorten, [secs(end)])?;
+        }
         self.effects().seen.set(self.now());
         Ok(())
     }

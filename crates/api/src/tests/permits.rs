@@ -366,3 +366,32 @@ fn a_new_invite_takes_the_place_of_the_old() {
     );
     machine.ok(create, device(&new["invite"]));
 }
+
+/// What is granted while a clock is ahead would be good for decades once it is right: an unlock leaves
+/// no more of it than can be granted now, and nothing less of what a right clock granted.
+#[test]
+fn an_unlock_shortens_what_a_clock_that_was_ahead_has_granted() {
+    for ahead in [0, 40 * 365 * DAY] {
+        let mut machine = Machine::new();
+        let real = machine.now;
+        machine.now += ahead;
+        let until = machine.now + 366 * DAY;
+        let job = json!([{ "username": "daemon", "until": until, "reason": "job" }]);
+        machine.ok("auth.twofactor.exemption.create", job);
+        let params = json!([{ "username": "daemon", "days": 90 }]);
+        machine.ok("auth.twofactor.grace.create", params);
+        let invite = json!([{ "username": "daemon", "hours": 168 }]);
+        machine.ok("auth.twofactor.invite.create", invite);
+        machine.now = real;
+        machine.ok("auth.twofactor.unlock", json!(["root"]));
+        let ends = [
+            ("exemption", "until", 366),
+            ("grace", "until", 90),
+            ("invite", "expires", 7),
+        ];
+        for (noun, end, days) in ends {
+            let listed = machine.ok(&call(noun, "query"), json!([]));
+            assert_eq!(listed[0][end], real + days * DAY, "{noun}, {ahead}");
+        }
+    }
+}

@@ -239,3 +239,33 @@ fn many_accounts_make_no_long_answer() {
     let grace = machine.ok("auth.twofactor.grace.query", json!([]));
     assert_eq!(grace.as_array().unwrap().len(), 1000);
 }
+
+/// The clock was ahead, and what was granted then counts from that time: nobody would know.
+#[test]
+fn a_latest_time_that_is_ahead_of_the_clock_is_named_until_an_unlock() {
+    let mut machine = Machine::new();
+    let now = machine.now;
+    let year = 365 * 86_400;
+    machine.now += year;
+    machine.update(json!({ "enabled": true }));
+    let ahead = format!("it has shown {}", machine.now);
+    assert!(!warns(&mut machine, "it has shown"), "nobody knows it yet");
+    for (at, is_named) in [
+        (now, true),
+        (now + year - 61, true),
+        (now + year - 60, false),
+    ] {
+        machine.now = at;
+        assert_eq!(warns(&mut machine, &ahead), is_named, "{at}");
+    }
+    machine.now = now;
+    machine.synchronised = false;
+    machine.ok("auth.twofactor.unlock", json!(["root"]));
+    assert!(
+        warns(&mut machine, &ahead),
+        "an unsynchronised clock takes nothing back"
+    );
+    machine.synchronised = true;
+    machine.ok("auth.twofactor.unlock", json!(["root"]));
+    assert!(!warns(&mut machine, "it has shown"));
+}

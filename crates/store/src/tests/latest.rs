@@ -1,5 +1,7 @@
 //! The latest time that was ever seen.
 
+use twofactor::{Bypass, BypassMinutes, BypassUses, Source};
+
 use super::*;
 
 #[test]
@@ -66,6 +68,73 @@ fn only_an_unlock_resets_the_latest_time() {
     });
     let mut desk = desk.restarted();
     assert_eq!(desk.read(|tx| tx.latest()), NOW);
+}
+
+/// What is granted while a clock is ahead counts from its time: once that was taken back, all of it
+/// would have been good for decades.
+#[test]
+fn what_was_granted_by_a_clock_that_was_ahead_ends_after_its_reset() {
+    let day = 86_400;
+    let minutes = BypassMinutes::new(1440).unwrap();
+    let uses = BypassUses::new(1).unwrap();
+    let grant = |tx: &mut WriteTx<'_>| {
+        let today = tx.today()?;
+        let in_days = |days: u64| today.saturating_add_secs(days * day);
+        tx.ensure_account(&account(1000, "alice"))?;
+        tx.set_grace(1000, Some(in_days(90)))?;
+        tx.add_exemption(1000, in_days(366), "job")?;
+        tx.add_invite(1000, &hash(1), in_days(7))?;
+        tx.add_device(&NewDevice {
+            uid: 1000,
+            name: "phone",
+            enrolment: Enrolment::Pending { until: in_days(7) },
+            replaces: None,
+            device: &device(Secret::generate([7; 20])),
+        })?;
+        let bypass = Bypass::new(tx.clocks(), today, minutes, uses);
+        tx.add_bypass(Some(1000), &bypass, "phone lost")?;
+        tx.remember_source(1000, Source::parse("192.0.2.1"))
+    };
+    // When the clock is ahead at the time of the grant, and when only the latest time is.
+    for (ahead, at_grant) in [
+        (40 * 365 * day, 40 * 365 * day),
+        (40 * 365 * day, 0),
+        (0, 0),
+    ] {
+        let mut desk = Desk::new();
+        desk.wait_until(ahead);
+        desk.write(|tx| tx.today());
+        desk.wait_until(at_grant);
+        desk.write(grant);
+        desk.wait_until(0);
+        desk.write(|tx| tx.reset_latest());
+        let Some(Enrolment::Pending { until: pending }) = desk
+            .read(|tx| tx.devices(1000))
+            .pop()
+            .map(|it| it.enrolment)
+        else {
+            panic!("it is pending");
+        };
+        let ends = [
+            desk.read(|tx| tx.account(1000))
+                .unwrap()
+                .grace_until
+                .unwrap(),
+            desk.read(|tx| tx.exempt_until(1000)).unwrap(),
+            desk.read(|tx| tx.invites_for(1000))[0].until,
+            pending,
+            desk.read(|tx| tx.bypasses_for(Some(1000)))[0].bypass.until,
+        ];
+        // The longest that can be granted now, and no less: on a right clock nothing is taken.
+        let days = [90, 366, 7, 7, 1];
+        assert_eq!(
+            ends,
+            days.map(|days| after(days * day)),
+            "{ahead} {at_grant}"
+        );
+        let known = desk.count("SELECT last FROM known_sources");
+        assert_eq!(known, 1_700_000_000, "{ahead} {at_grant}");
+    }
 }
 
 /// A call that fails does not keep the others of its batch from remembering the time, and its own

@@ -1,7 +1,7 @@
 //! What is not as it should be, with the cure.
 
 use store::Settings;
-use twofactor::{Policy, Unenrolled};
+use twofactor::{Policy, Unenrolled, UnixTime};
 
 use super::report::Report;
 use crate::CallError;
@@ -10,12 +10,17 @@ use crate::method::Reading;
 /// A code that is good for longer than this is worth a word (NIST SP 800-63B).
 const ADVISED_SPAN_SECS: u64 = 120;
 
+/// The latest time seen may be so far ahead of the clock: clocks are corrected by seconds.
+const TOLERATED_SECS: u64 = 60;
+
 /// What warnings are made of.
 pub(super) struct Facts {
     settings: Settings,
     policy: Policy,
     for_everybody: bool,
     synchronised: bool,
+    /// The latest time that was seen, where it is ahead of the clock.
+    ahead: Option<UnixTime>,
     key_missing: Option<String>,
     span_secs: u64,
     odd_steps: u32,
@@ -30,6 +35,7 @@ impl Facts {
     pub(super) fn stored(read: &Reading<'_>, report: &Report) -> Result<Self, CallError> {
         let settings = read.tx.settings()?;
         let shapes = read.tx.device_shapes()?;
+        let (latest, now) = (read.tx.latest()?, read.clocks.wall);
         let longest = shapes.longest_step.unwrap_or(settings.step);
         Ok(Self {
             settings,
@@ -39,6 +45,7 @@ impl Facts {
                 .iter()
                 .any(|bypass| bypass.username.is_none()),
             synchronised: read.clocks.synchronised,
+            ahead: (latest.since(now) > TOLERATED_SECS).then_some(latest),
             key_missing: read.tx.degraded().map(str::to_owned),
             span_secs: settings.window.span_secs(longest),
             odd_steps: shapes.odd_steps,
@@ -60,6 +67,7 @@ impl Facts {
             self.everybody(),
             self.allowed(),
             self.clock(),
+            self.ahead(),
             self.without_device(),
             self.codes(),
             self.span(),
@@ -93,6 +101,15 @@ impl Facts {
         let message = "Nothing keeps the clock right; once it is half a minute wrong, right codes \
             are refused. To see what should keep it: timedatectl status";
         (!self.synchronised).then(|| message.to_owned())
+    }
+
+    fn ahead(&self) -> Option<String> {
+        let latest = self.ahead?;
+        Some(format!(
+            "The clock is behind, or was ahead: it has shown {latest} (date -d @{latest}). What is \
+             granted is judged by that time until it has come. Once the clock is right and kept so: \
+             midclt 2fa unlock root"
+        ))
     }
 
     fn without_device(&self) -> Option<String> {
