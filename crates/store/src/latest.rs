@@ -15,8 +15,8 @@ const LAG_SECS: i64 = 60;
 
 const DAY_SECS: u64 = 86_400;
 
-/// What ends, or counts from when it was used, and how long it can last that is granted now.
-const LONGEST: [(&str, u64); 6] = [
+/// What counts from a time that may be ahead of the clock, and how long it can last from now.
+const LONGEST: [(&str, u64); 7] = [
     (
         "UPDATE accounts SET grace_until = ?1 WHERE grace_until > ?1",
         90 * DAY_SECS,
@@ -35,6 +35,8 @@ const LONGEST: [(&str, u64); 6] = [
     ),
     ("UPDATE bypasses SET until = ?1 WHERE until > ?1", DAY_SECS),
     ("UPDATE known_sources SET last = ?1 WHERE last > ?1", 0),
+    // Not what was granted: what was counted, which would be forgotten only after that time.
+    ("UPDATE account_levels SET last = ?1 WHERE last > ?1", 0),
 ];
 
 pub(crate) const LATEST: Query = Query {

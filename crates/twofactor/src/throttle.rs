@@ -40,7 +40,7 @@ impl Streak {
 pub struct Level {
     /// The level just after the last failure, in parts of a failure ([`PARTS_PER_FAILURE`]).
     pub parts: u64,
-    /// When the last failure was.
+    /// When the last failure was, or a later time at which one before it was.
     pub last: UnixTime,
 }
 
@@ -62,7 +62,8 @@ impl Level {
     fn failed(&mut self, now: UnixTime, forgets_per_day: u32) {
         let parts = self.parts_at(now, forgets_per_day);
         self.parts = parts.saturating_add(PARTS_PER_FAILURE);
-        self.last = now;
+        // A clock that is behind now, and right later, would forget all that it then jumps over.
+        self.last = self.last.max(now);
     }
 
     fn forgive(&mut self, failures: u32) {
@@ -123,6 +124,9 @@ impl Tally {
     /// `now`, so that no wait is longer than [`Limits::LONGEST_WAIT_SECS`] from here. What changed
     /// must be stored even if the attempt is then locked: else the wait would begin anew with each.
     /// A streak that is over is dropped.
+    ///
+    /// The hard stop is no wait, and stays as it is. A clock that starts in 1970 and is right later
+    /// would forget it otherwise; where it was counted by a clock that was ahead, an unlock ends it.
     #[must_use = "what changed must be stored, also if the attempt is locked"]
     pub fn settle(&mut self, now: UnixTime) -> bool {
         let before = *self;
@@ -130,8 +134,8 @@ impl Tally {
         if self.pair.is_over(now) {
             self.pair = Streak::default();
         }
-        for level in [&mut self.source, &mut self.account].into_iter().flatten() {
-            level.last = level.last.min(now);
+        if let Some(source) = &mut self.source {
+            source.last = source.last.min(now);
         }
         *self != before
     }
@@ -176,10 +180,12 @@ impl Tally {
     fn account_lock(&self, now: UnixTime, limits: &Limits) -> Option<Locked> {
         let forgets = limits.account_forgets_per_day;
         let most = u64::from(limits.account_failures).saturating_sub(1) * PARTS_PER_FAILURE;
-        let excess = self.account?.parts_at(now, forgets).checked_sub(most)?;
+        let account = self.account?;
+        let excess = account.parts_at(now, forgets).checked_sub(most)?;
         let secs = excess.div_ceil(u64::from(forgets.max(1)));
         (excess > 0).then(|| Locked {
-            until: now.saturating_add_secs(secs),
+            // Nothing is forgotten before the clock has come to where the last one was counted.
+            until: now.max(account.last).saturating_add_secs(secs),
             cause: LockCause::Account,
         })
     }

@@ -9,7 +9,7 @@ const DAY: u64 = 86_400;
 const OWNER: u32 = 1000;
 
 /// The throttle, with its tables in memory.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Door {
     pairs: HashMap<(u32, Source), Streak>,
     sources: HashMap<Source, Level>,
@@ -225,4 +225,35 @@ fn an_ipv6_network_is_one_source() {
         })
         .count();
     assert_eq!(judged, 5);
+}
+
+/// A machine without a battery starts in 1970 until it has asked for the time. What is tried or counted
+/// meanwhile does not make the hard stop 56 years old.
+#[test]
+fn a_boot_in_1970_forgets_no_hard_stop() {
+    let boot = 60;
+    for before in [99, 100] {
+        let mut door = Door::default();
+        for number in 0..before {
+            door.wrong(OWNER, address(number), NOON).unwrap();
+        }
+        // The hundredth is counted in 1970, or refused.
+        let hundredth = door.wrong(OWNER, address(before), boot);
+        assert_eq!(hundredth.is_ok(), before == 99, "{hundredth:?}");
+        for (now, is_open) in [
+            (boot, false),
+            (NOON - 30 * DAY, false),
+            (NOON + 60, false),
+            (NOON + 8639, false),
+            (NOON + 8640, true),
+        ] {
+            let answer = door.clone().right(OWNER, address(200), now);
+            let expected = if is_open {
+                Ok(())
+            } else {
+                Err(LockCause::Account)
+            };
+            assert_eq!(answer, expected, "{before} before, at {now}");
+        }
+    }
 }

@@ -137,6 +137,20 @@ fn what_was_granted_by_a_clock_that_was_ahead_ends_after_its_reset() {
     }
 }
 
+/// A hard stop that was counted by a clock that was ahead would otherwise last until that time.
+#[test]
+fn a_hard_stop_counted_ahead_of_time_is_forgotten_from_the_reset_on() {
+    let mut desk = Desk::new();
+    let guess = throttle::attempt(throttle::ALICE, "192.0.2.1");
+    desk.wait_until(86_400);
+    throttle::fail(&mut desk, &guess);
+    desk.wait_until(0);
+    let counted = |desk: &mut Desk| throttle::tally(desk, &guess).account.unwrap().last;
+    assert_eq!(counted(&mut desk), after(86_400));
+    desk.write(|tx| tx.reset_latest());
+    assert_eq!(counted(&mut desk), NOW);
+}
+
 /// A call that fails does not keep the others of its batch from remembering the time, and its own
 /// reset is undone.
 #[test]

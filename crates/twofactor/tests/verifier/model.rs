@@ -259,14 +259,15 @@ impl Model {
             return true;
         }
         if attempt.source != Source::Local {
-            let queue = self.queue(20, |past| past.source == attempt.source);
+            let queue = self.queue((20, SetBack::Follows), |past| past.source == attempt.source);
             let failures = queue.waiting_at(queue.last);
             let since = (now - queue.last).max(0);
             if since < wait_after(failures, limits.source_failures, limits) {
                 return true;
             }
         }
-        let queue = self.queue(limits.account_forgets_per_day, |past| {
+        let forgets = (limits.account_forgets_per_day, SetBack::Stays);
+        let queue = self.queue(forgets, |past| {
             past.account == attempt.account && past.has_stop
         });
         self.has_stop(attempt)
@@ -301,9 +302,10 @@ impl Model {
 
     /// The failures of the attempts that are meant, as a queue out of which one goes each
     /// 86,400 / `per_day` seconds.
-    fn queue(&self, per_day: u32, is_meant: impl Fn(&Past) -> bool) -> Queue {
+    fn queue(&self, how: (u32, SetBack), is_meant: impl Fn(&Past) -> bool) -> Queue {
         let mut queue = Queue {
-            per_day: i128::from(per_day),
+            per_day: i128::from(how.0),
+            set_back: how.1,
             leaves: Vec::new(),
             last: 0,
         };
@@ -312,9 +314,7 @@ impl Model {
             match past.outcome {
                 Outcome::Failed => queue.join(past.at),
                 Outcome::Succeeded(forgiven) => {
-                    queue
-                        .leaves
-                        .truncate(queue.leaves.len().saturating_sub(forgiven));
+                    queue.forgive(forgiven);
                 }
                 Outcome::CountedNothing => {}
             }
@@ -350,16 +350,28 @@ impl Model {
     }
 }
 
+/// What a queue does when the clock is set back behind its last failure.
+#[derive(Clone, Copy, PartialEq)]
+enum SetBack {
+    /// All of it happened that much earlier, so that no wait is longer than it should be.
+    Follows,
+    /// Nothing leaves, and nobody joins as of an earlier time, until the clock is there again.
+    Stays,
+}
+
 /// Times are in parts of a second, so many that each stay in the queue is a whole number of them.
 struct Queue {
     per_day: i128,
+    set_back: SetBack,
     leaves: Vec<i128>,
     last: i128,
 }
 
 impl Queue {
-    /// Where the clock was set back behind the last failure, all of it happened that much earlier.
     fn clock_reads(&mut self, at: i128) {
+        if self.set_back == SetBack::Stays {
+            return;
+        }
         let back = (self.last - at).max(0);
         self.last -= back;
         for leaves in &mut self.leaves {
@@ -368,9 +380,20 @@ impl Queue {
     }
 
     fn join(&mut self, at: i128) {
+        let at = at.max(self.last);
         let is_free = self.leaves.last().copied().unwrap_or(i128::MIN);
         self.leaves.push(is_free.max(at * self.per_day) + DAY);
         self.last = at;
+    }
+
+    fn forgive(&mut self, failures: usize) {
+        let left = self.leaves.len().saturating_sub(failures);
+        self.leaves.truncate(left);
+        // Of an empty queue nothing is known, not even when it had a last one.
+        if self.waiting_at(self.last) == 0 {
+            self.leaves.clear();
+            self.last = 0;
+        }
     }
 
     fn waiting_at(&self, at: i128) -> usize {
