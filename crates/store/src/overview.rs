@@ -72,18 +72,17 @@ const CODES_LEFT: Query = Query {
         GROUP BY uid HAVING unused <= ?1 ORDER BY unused, uid LIMIT ?2",
 };
 
-/// In a flood nearly all are recent and nearly none has many failures, so that the index of times
-/// would only be a detour: `+` keeps SQLite from taking it.
+/// In a flood nearly all are recent and nearly none has many failures: these are looked for.
 const FAILING: Query = Query {
     record: "throttle",
     sql: "SELECT account, source, kind, failures, last FROM streaks \
-        WHERE +last > ?1 AND failures >= ?2 ORDER BY +last DESC LIMIT ?3",
+        WHERE failures >= ?2 AND last > ?1 ORDER BY last DESC LIMIT ?3",
 };
 
 const SOURCES: Query = Query {
     record: "throttle",
     sql: "SELECT source, parts, last FROM source_levels WHERE parts > ?1 \
-        ORDER BY +last DESC LIMIT ?2",
+        ORDER BY last DESC LIMIT ?2",
 };
 
 const ACCOUNTS: Query = Query {

@@ -1,7 +1,7 @@
 //! Failures, as the throttle counts them, and the sources that accepted codes came from.
 //!
-//! Strangers fill these tables, so that each is bounded: streaks and source levels lose their oldest
-//! rows, known sources are eight for an account, and account levels are as many as there are accounts
+//! Strangers fill these tables, so that each is bounded: streaks and source levels lose the rows
+//! with the fewest failures, known sources are eight for an account, and account levels are as many as there are accounts
 //! and buckets of unknown names.
 
 use rusqlite::params;
@@ -199,7 +199,7 @@ impl WriteTx<'_> {
         Ok(u32::try_from(in_a_row.max(level)).unwrap_or(u32::MAX))
     }
 
-    /// Has the oldest rows removed where enough were added since the last time.
+    /// Has rows removed where enough were added since the last time.
     pub(crate) fn trim_throttle_if_due(&mut self) -> Result<(), StoreError> {
         if self.effects().throttle_inserts.get() < INSERTS_BETWEEN_TRIMS {
             return Ok(());
@@ -207,13 +207,14 @@ impl WriteTx<'_> {
         self.trim_throttle()
     }
 
-    /// Removes the oldest streaks and source levels beyond their bounds.
+    /// Removes streaks and source levels beyond their bounds: those with the fewest failures, of these
+    /// the oldest. By age alone a flood of single failures would end every wait.
     pub(crate) fn trim_throttle(&mut self) -> Result<(), StoreError> {
         const STREAKS: &str = "DELETE FROM streaks WHERE (account, source, kind) IN \
-            (SELECT account, source, kind FROM streaks ORDER BY last \
+            (SELECT account, source, kind FROM streaks ORDER BY failures, last \
             LIMIT max(0, (SELECT count(*) FROM streaks) - ?1))";
         const SOURCE_LEVELS: &str = "DELETE FROM source_levels WHERE source IN \
-            (SELECT source FROM source_levels ORDER BY last \
+            (SELECT source FROM source_levels ORDER BY parts, last \
             LIMIT max(0, (SELECT count(*) FROM source_levels) - ?1))";
         self.write(STREAKS, [MOST_STREAKS])?;
         self.write(SOURCE_LEVELS, [MOST_SOURCE_LEVELS])?;

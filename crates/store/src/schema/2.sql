@@ -49,7 +49,7 @@ CREATE TABLE streaks (
     PRIMARY KEY (account, source, kind)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX streaks_by_last ON streaks (last);
+CREATE INDEX streaks_by_failures ON streaks (failures, last);
 
 -- Failures of a source over all accounts, and of an account over all unknown sources. Both are
 -- forgotten steadily: `parts` is the level at `last`, 86,400 for each failure.
@@ -59,7 +59,7 @@ CREATE TABLE source_levels (
     last   INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX source_levels_by_last ON source_levels (last);
+CREATE INDEX source_levels_by_parts ON source_levels (parts, last);
 
 CREATE TABLE account_levels (
     account INTEGER PRIMARY KEY,

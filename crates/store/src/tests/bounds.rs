@@ -54,9 +54,10 @@ fn a_known_source_is_written_once_an_hour() {
     ] {
         assert_eq!(remember(&mut desk, at), after(stored), "at {at}");
     }
-    // Until an unlock says that the clock was ahead.
+    // Until an unlock says that the clock was ahead: the source was used then at the latest.
     desk.write(|tx| tx.reset_latest());
-    assert_eq!(remember(&mut desk, 200), after(200));
+    assert_eq!(remember(&mut desk, 3699), after(100));
+    assert_eq!(remember(&mut desk, 3700), after(3700));
 }
 
 /// Fills the tables as far as strangers may, with rows that are older the smaller their number.
@@ -110,6 +111,27 @@ fn a_flood_takes_bounded_room_and_evicts_the_oldest() {
         fail(&mut desk, &attempt(ALICE, "192.0.2.128"));
     }
     assert_eq!(sizes(&desk), before);
+}
+
+/// By age alone, whoever waits would have the wait removed by failing once at many other accounts or
+/// from many addresses.
+#[test]
+fn a_flood_of_single_failures_ends_no_wait() {
+    let mut desk = Desk::new();
+    flood(&desk);
+    // All of it came after the one who waits.
+    desk.sql("UPDATE streaks SET last = last + 3600; UPDATE source_levels SET last = last + 3600");
+    let waits = attempt(ALICE, "192.0.2.1");
+    for _ in 0..21 {
+        fail(&mut desk, &waits);
+    }
+    let before = tally(&mut desk, &waits);
+    desk.wait_until(3600);
+    desk.write(|tx| tx.delete_expired());
+    assert_eq!(desk.count("SELECT count(*) FROM streaks"), 50_000);
+    assert_eq!(desk.count("SELECT count(*) FROM source_levels"), 10_000);
+    let after = tally(&mut desk, &waits);
+    assert_eq!((after.pair, after.source), (before.pair, before.source));
 }
 
 #[test]
