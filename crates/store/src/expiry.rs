@@ -39,8 +39,8 @@ impl WriteTx<'_> {
     fn delete_forgotten(&self) -> Result<usize, StoreError> {
         const STREAKS: &str = "DELETE FROM streaks WHERE (account, source, kind) IN \
             (SELECT account, source, kind FROM streaks WHERE last <= ?1 - 86400 LIMIT ?2)";
-        const SOURCES: &str = "DELETE FROM source_levels WHERE source IN \
-            (SELECT source FROM source_levels WHERE parts <= (?1 - last) * ?3 LIMIT ?2)";
+        const SOURCES: &str = "DELETE FROM source_levels WHERE (source, kind) IN \
+            (SELECT source, kind FROM source_levels WHERE parts <= (?1 - last) * ?3 LIMIT ?2)";
         const ACCOUNTS: &str = "DELETE FROM account_levels WHERE account IN \
             (SELECT account FROM account_levels WHERE parts <= (?1 - last) * ?3 LIMIT ?2)";
         let now = secs(self.now());

@@ -52,7 +52,7 @@ pub(crate) const TALLY: Query = Query {
         account_levels.parts, account_levels.last, known_sources.last \
         FROM (SELECT 1) \
         LEFT JOIN streaks ON streaks.account = ?1 AND streaks.source = ?2 AND streaks.kind = ?3 \
-        LEFT JOIN source_levels ON source_levels.source = ?2 \
+        LEFT JOIN source_levels ON source_levels.source = ?2 AND source_levels.kind = ?3 \
         LEFT JOIN account_levels ON account_levels.account = ?1 \
         LEFT JOIN known_sources ON known_sources.uid = ?1 AND known_sources.source = ?2",
 };
@@ -133,7 +133,7 @@ impl WriteTx<'_> {
         if let (Some(old), Some(new)) = (old.source, new.source)
             && new != old
         {
-            self.put_source_level(attempt.source, &old, &new)?;
+            self.put_source_level(attempt, &old, &new)?;
         }
         if let (Some(old), Some(new)) = (old.account, new.account)
             && new != old
@@ -182,10 +182,11 @@ impl WriteTx<'_> {
     pub fn forgive(&mut self, account: AccountKey) -> Result<u32, StoreError> {
         const FORGIVE: [&str; 4] = [
             "UPDATE source_levels SET parts = max(0, parts - 86400 * (SELECT sum(failures) \
-                FROM streaks WHERE account = ?1 AND streaks.source = source_levels.source)) \
-                WHERE source IN (SELECT source FROM streaks WHERE account = ?1)",
+                FROM streaks WHERE account = ?1 AND streaks.source = source_levels.source \
+                AND streaks.kind = source_levels.kind)) \
+                WHERE (source, kind) IN (SELECT source, kind FROM streaks WHERE account = ?1)",
             "DELETE FROM source_levels WHERE parts = 0 \
-                AND source IN (SELECT source FROM streaks WHERE account = ?1)",
+                AND (source, kind) IN (SELECT source, kind FROM streaks WHERE account = ?1)",
             "DELETE FROM streaks WHERE account = ?1",
             "DELETE FROM account_levels WHERE account = ?1",
         ];
@@ -213,8 +214,8 @@ impl WriteTx<'_> {
         const STREAKS: &str = "DELETE FROM streaks WHERE (account, source, kind) IN \
             (SELECT account, source, kind FROM streaks ORDER BY failures, last \
             LIMIT max(0, (SELECT count(*) FROM streaks) - ?1))";
-        const SOURCE_LEVELS: &str = "DELETE FROM source_levels WHERE source IN \
-            (SELECT source FROM source_levels ORDER BY parts, last \
+        const SOURCE_LEVELS: &str = "DELETE FROM source_levels WHERE (source, kind) IN \
+            (SELECT source, kind FROM source_levels ORDER BY parts, last \
             LIMIT max(0, (SELECT count(*) FROM source_levels) - ?1))";
         self.write(STREAKS, [MOST_STREAKS])?;
         self.write(SOURCE_LEVELS, [MOST_SOURCE_LEVELS])?;
@@ -240,17 +241,26 @@ impl WriteTx<'_> {
         .map(drop)
     }
 
-    fn put_source_level(&self, source: Source, old: &Level, new: &Level) -> Result<(), StoreError> {
-        const PUT: &str = "INSERT INTO source_levels (source, parts, last) VALUES (?1, ?2, ?3) \
-            ON CONFLICT (source) DO UPDATE SET parts = excluded.parts, last = excluded.last";
-        const DELETE: &str = "DELETE FROM source_levels WHERE source = ?1";
-        let source = source.to_string();
+    fn put_source_level(
+        &self,
+        attempt: &Attempt,
+        old: &Level,
+        new: &Level,
+    ) -> Result<(), StoreError> {
+        const PUT: &str = "INSERT INTO source_levels (source, kind, parts, last) \
+            VALUES (?1, ?2, ?3, ?4) ON CONFLICT (source, kind) \
+            DO UPDATE SET parts = excluded.parts, last = excluded.last";
+        const DELETE: &str = "DELETE FROM source_levels WHERE source = ?1 AND kind = ?2";
+        let (source, kind) = (attempt.source.to_string(), kind(attempt.budget));
         if new.parts == 0 {
-            return self.write(DELETE, [source]).map(drop);
+            return self.write(DELETE, params![source, kind]).map(drop);
         }
         self.count_insert(old.parts == 0);
-        self.write(PUT, params![source, number(new.parts), secs(new.last)])
-            .map(drop)
+        self.write(
+            PUT,
+            params![source, kind, number(new.parts), secs(new.last)],
+        )
+        .map(drop)
     }
 
     fn put_account_level(&self, account: AccountKey, new: &Level) -> Result<(), StoreError> {

@@ -8,13 +8,13 @@ const DAY_SECS: u64 = 86_400;
 /// is lost to rounding however often the level is looked at.
 pub const PARTS_PER_FAILURE: u64 = DAY_SECS;
 
-/// Which budget an attempt is charged to. Each has streaks of its own.
+/// Which budget an attempt is charged to. Each has streaks and source levels of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Budget {
     /// Codes of devices.
     Codes,
     /// Recovery codes. The hard stop does not apply to them: they have 80 bits, and they are the
-    /// way back in.
+    /// way back in. Nor do wrong codes of devices from the same source.
     Recovery,
 }
 
@@ -85,7 +85,7 @@ impl Level {
 pub struct Tally {
     /// The account's failures in a row from this source, in this budget.
     pub pair: Streak,
-    /// The source's failures over all accounts. `None` where [`Source::has_level`] says so: one
+    /// The source's failures over all accounts, in this budget. `None` where [`Source::has_level`] says so: one
     /// local user must not slow the others.
     ///
     /// [`Source::has_level`]: crate::Source::has_level

@@ -51,12 +51,14 @@ CREATE TABLE streaks (
 
 CREATE INDEX streaks_by_failures ON streaks (failures, last);
 
--- Failures of a source over all accounts, and of an account over all unknown sources. Both are
--- forgotten steadily: `parts` is the level at `last`, 86,400 for each failure.
+-- Failures of a source over all accounts, of each kind, and of an account over all unknown sources. Both
+-- are forgotten steadily: `parts` is the level at `last`, 86,400 for each failure.
 CREATE TABLE source_levels (
-    source TEXT NOT NULL PRIMARY KEY,
+    source TEXT NOT NULL,
+    kind   INTEGER NOT NULL,
     parts  INTEGER NOT NULL,
-    last   INTEGER NOT NULL
+    last   INTEGER NOT NULL,
+    PRIMARY KEY (source, kind)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX source_levels_by_parts ON source_levels (parts, last);

@@ -66,7 +66,7 @@ fn flood(desk: &Desk) {
         "WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 59999)
         INSERT INTO streaks SELECT -1 - i % 1024, format('10.%d.%d.%d', i >> 16, (i >> 8) & 255, \
             i & 255), 0, 1, 1699999000 + i / 100 FROM n;
-        INSERT INTO source_levels SELECT source, 86400, last FROM streaks \
+        INSERT INTO source_levels SELECT source, kind, 86400, last FROM streaks \
             WHERE last < 1699999200;
         INSERT INTO account_levels SELECT DISTINCT account, 86400, 1 FROM streaks;",
     );

@@ -88,17 +88,17 @@ fn failures_are_counted_where_they_belong() {
     let mut desk = desk.restarted();
     // (attempt, in a row, of the source, of the account)
     let cases = [
-        (attempt(ALICE, "192.0.2.1"), 2, Some(4), Some(4)),
+        (attempt(ALICE, "192.0.2.1"), 2, Some(3), Some(4)),
         (attempt(ALICE, "2001:db8::2"), 1, Some(1), Some(4)),
         (attempt(ALICE, "2001:db8:0:1::1"), 0, Some(0), Some(4)),
         (attempt(ALICE, ""), 1, None, None),
         (attempt(ALICE, "gateway"), 1, Some(1), Some(4)),
-        (recovery, 1, Some(4), None),
-        (attempt(unknown, "192.0.2.1"), 1, Some(4), Some(1)),
+        (recovery, 1, Some(1), None),
+        (attempt(unknown, "192.0.2.1"), 1, Some(3), Some(1)),
         (
             attempt(AccountKey::Known(1001), "192.0.2.1"),
             0,
-            Some(4),
+            Some(3),
             Some(0),
         ),
     ];
@@ -133,6 +133,33 @@ fn success_forgives_only_its_own_pair() {
     // Rows that say nothing are not kept.
     assert_eq!(desk.count("SELECT count(*) FROM streaks"), 1);
     assert_eq!(desk.count("SELECT count(*) FROM source_levels"), 1);
+}
+
+/// Who shares an address with a guesser, behind a proxy or at a provider, still has the recovery codes;
+/// and whoever tries those from one address is slowed all the same, since each costs 30 ms of hashing.
+#[test]
+fn wrong_codes_of_a_source_do_not_lock_recovery_codes() {
+    let mut desk = Desk::new();
+    let of = |uid: u32, budget| Attempt {
+        budget,
+        ..attempt(AccountKey::Known(uid), "192.0.2.1")
+    };
+    for (spent, left) in [
+        (Budget::Codes, Budget::Recovery),
+        (Budget::Recovery, Budget::Codes),
+    ] {
+        let before = tally(&mut desk, &of(1, left));
+        for uid in 1000..1020 {
+            fail(&mut desk, &of(uid, spent));
+        }
+        let locked = tally(&mut desk, &of(1, spent)).check(NOW, &LIMITS);
+        assert!(locked.is_err(), "{spent:?}");
+        assert_eq!(tally(&mut desk, &of(1, left)), before, "{left:?}");
+        for uid in 1000..1020 {
+            desk.write(|tx| tx.forgive(AccountKey::Known(uid)));
+        }
+        assert_eq!(desk.count("SELECT count(*) FROM source_levels"), 0);
+    }
 }
 
 #[test]

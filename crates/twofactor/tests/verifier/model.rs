@@ -259,7 +259,9 @@ impl Model {
             return true;
         }
         if attempt.source != Source::Local {
-            let queue = self.queue((20, SetBack::Follows), |past| past.source == attempt.source);
+            let queue = self.queue((20, SetBack::Follows), |past| {
+                past.source == attempt.source && past.budget == attempt.budget()
+            });
             let failures = queue.waiting_at(queue.last);
             let since = (now - queue.last).max(0);
             if since < wait_after(failures, limits.source_failures, limits) {

@@ -53,13 +53,15 @@ impl Promises {
         self.reading = Some(now);
     }
 
-    /// Whether an attempt must be judged: nothing wrong ever came from this source, and the hard stop
+    /// Whether an attempt must be judged: nothing wrong ever came from this source on this budget, and the hard stop
     /// cannot apply or cannot be reached.
     pub(crate) fn is_in_good_standing(&self, attempt: &Attempt) -> bool {
         let is_local = attempt.source == Source::Local;
         let mut wrong = self.guesses.iter().filter(|guess| !guess.is_right);
         let is_clean = !wrong.clone().any(|guess| {
-            guess.source == attempt.source && (!is_local || guess.account == attempt.account)
+            guess.source == attempt.source
+                && guess.budget == attempt.budget()
+                && (!is_local || guess.account == attempt.account)
         });
         let accepted: HashSet<Source> = self
             .guesses
@@ -127,7 +129,7 @@ impl Promises {
         }
     }
 
-    /// Of a source, in an hour: what is free, what is forgotten (one), what was forgiven, the first
+    /// Of a source and budget, in an hour: what is free, what is forgotten (one), what was forgiven, the first
     /// of the hour, and one for each wait that fits into it (at most six: 30 to 960 s).
     fn check_source(&self, start: usize) {
         let first = &self.guesses[start];
@@ -139,9 +141,10 @@ impl Promises {
             if guess.forward - first.forward >= 3600 {
                 break;
             }
-            if guess.source == first.source && guess.is_right {
+            let is_same = guess.source == first.source && guess.budget == first.budget;
+            if is_same && guess.is_right {
                 most += self.forgiven_by(index);
-            } else if guess.source == first.source {
+            } else if is_same {
                 failures += 1;
                 assert!(failures <= most, "{failures} of a source in an hour");
             }

@@ -21,7 +21,7 @@ pub(crate) struct World {
     secrets_made: u8,
     accounts: Vec<Account>,
     streaks: BTreeMap<(i64, String, bool), Streak>,
-    sources: BTreeMap<String, Level>,
+    sources: BTreeMap<(String, bool), Level>,
     levels: BTreeMap<i64, Level>,
     known: BTreeMap<(i64, String), UnixTime>,
 }
@@ -310,7 +310,8 @@ impl World {
             && !limits.is_known(last_accepted, today);
         let has_level = attempt.source.has_level();
         let is_recovery = attempt.budget() == Budget::Recovery;
-        let level = self.sources.get(&source).copied().unwrap_or_default();
+        let of_source = (source.clone(), is_recovery);
+        let level = self.sources.get(&of_source).copied().unwrap_or_default();
         Tally {
             pair: self
                 .streaks
@@ -329,7 +330,7 @@ impl World {
             .insert((key, source.clone(), is_recovery), tally.pair);
         self.streaks.retain(|_, streak| streak.failures > 0);
         if let Some(level) = tally.source {
-            self.sources.insert(source, level);
+            self.sources.insert((source, is_recovery), level);
         }
         if let Some(level) = tally.account {
             self.levels.insert(key, level);
