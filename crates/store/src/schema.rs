@@ -49,6 +49,19 @@ pub(crate) fn check_and_migrate(conn: &mut Connection, dir: &StateDir) -> Result
         backup::before_migration(conn, dir, found)?;
         migrate(conn, found, None).map_err(|error| StateError::from_sqlite(&path, error))?;
     }
+    record_root(conn).map_err(|error| StateError::from_sqlite(&path, error))
+}
+
+/// Release 1 knows no accounts. Where it made a device after a downgrade, root would have one and be
+/// nobody to this release, and so be refused.
+fn record_root(conn: &Connection) -> rusqlite::Result<()> {
+    const SQL: &str = "INSERT OR IGNORE INTO accounts (uid, name, created) \
+        SELECT 0, 'root', min(created) FROM devices WHERE uid = 0 HAVING count(*) > 0";
+    let is_missing = "SELECT NOT EXISTS (SELECT 1 FROM accounts WHERE uid = 0)";
+    // Looked at first, since a start should not depend on being able to write.
+    if conn.query_row(is_missing, [], |row| row.get(0))? {
+        conn.execute(SQL, [])?;
+    }
     Ok(())
 }
 

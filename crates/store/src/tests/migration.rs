@@ -206,6 +206,47 @@ fn release_1_reads_and_writes_on() {
     );
 }
 
+/// Set up anew by release 1 after a downgrade, root was nobody to this release: refused at every door,
+/// with the right code.
+#[test]
+fn a_device_that_release_1_made_after_a_downgrade_is_root_s() {
+    let sealed: Vec<u8> = Desk::at(release_1(true))
+        .other()
+        .query_row("SELECT secret FROM devices", [], |row| row.get(0))
+        .unwrap();
+    let enrol = |desk: &Desk| {
+        let values = params![0, sealed, "SHA1", 6, 30, 0, 1_700_000_020];
+        desk.other()
+            .execute(
+                "INSERT INTO devices \
+                    (id, uid, secret, algorithm, digits, step_secs, floor, created) \
+                    VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                values,
+            )
+            .unwrap();
+    };
+    let root = account(0, "root");
+    // (what else is on record, what root is then)
+    let cases = [
+        (None, Identity::Known),
+        // A name is one account's: which of them is right is for an administrator to say.
+        (Some(account(7, "root")), Identity::Mismatch),
+        (Some(account(0, "toor")), Identity::Mismatch),
+    ];
+    for (other, identity) in cases {
+        let mut desk = Desk::at(release_1(false));
+        if let Some(other) = &other {
+            desk.write(|tx| tx.ensure_account(other));
+        }
+        enrol(&desk);
+        let mut desk = desk.restarted();
+        assert_eq!(desk.read(|tx| tx.identity(&root)), identity, "{other:?}");
+        assert!(desk.read(|tx| tx.has_active_device(0)));
+        let records = desk.read(|tx| tx.accounts(None, 9));
+        assert_eq!(records.len(), 1, "{records:?}");
+    }
+}
+
 /// The first release reads this store after a downgrade, and knows no pending devices. Nothing that
 /// is done to one makes its codes good there.
 #[test]
