@@ -9,6 +9,7 @@
 mod case;
 mod model;
 mod promises;
+mod queue;
 mod world;
 
 use proptest::prelude::*;

@@ -6,6 +6,7 @@ use twofactor::{Budget, Limits, Policy, Source, Unenrolled};
 
 use crate::Answer;
 use crate::case::{ACCOUNTS, Attempt, Case, Change, Types};
+use crate::queue::{Queue, SetBack};
 use crate::world::{code_of, secret};
 
 const DAY: i128 = 86_400;
@@ -305,12 +306,7 @@ impl Model {
     /// The failures of the attempts that are meant, as a queue out of which one goes each
     /// 86,400 / `per_day` seconds.
     fn queue(&self, how: (u32, SetBack), is_meant: impl Fn(&Past) -> bool) -> Queue {
-        let mut queue = Queue {
-            per_day: i128::from(how.0),
-            set_back: how.1,
-            leaves: Vec::new(),
-            last: 0,
-        };
+        let mut queue = Queue::new(how.0, how.1);
         for past in self.past.iter().filter(|past| is_meant(past)) {
             queue.clock_reads(past.at);
             match past.outcome {
@@ -349,60 +345,6 @@ impl Model {
             newest.push(past.source);
         }
         false
-    }
-}
-
-/// What a queue does when the clock is set back behind its last failure.
-#[derive(Clone, Copy, PartialEq)]
-enum SetBack {
-    /// All of it happened that much earlier, so that no wait is longer than it should be.
-    Follows,
-    /// Nothing leaves, and nobody joins as of an earlier time, until the clock is there again.
-    Stays,
-}
-
-/// Times are in parts of a second, so many that each stay in the queue is a whole number of them.
-struct Queue {
-    per_day: i128,
-    set_back: SetBack,
-    leaves: Vec<i128>,
-    last: i128,
-}
-
-impl Queue {
-    fn clock_reads(&mut self, at: i128) {
-        if self.set_back == SetBack::Stays {
-            return;
-        }
-        let back = (self.last - at).max(0);
-        self.last -= back;
-        for leaves in &mut self.leaves {
-            *leaves -= back * self.per_day;
-        }
-    }
-
-    fn join(&mut self, at: i128) {
-        let at = at.max(self.last);
-        let is_free = self.leaves.last().copied().unwrap_or(i128::MIN);
-        self.leaves.push(is_free.max(at * self.per_day) + DAY);
-        self.last = at;
-    }
-
-    fn forgive(&mut self, failures: usize) {
-        let left = self.leaves.len().saturating_sub(failures);
-        self.leaves.truncate(left);
-        // Of an empty queue nothing is known, not even when it had a last one.
-        if self.waiting_at(self.last) == 0 {
-            self.leaves.clear();
-            self.last = 0;
-        }
-    }
-
-    fn waiting_at(&self, at: i128) -> usize {
-        self.leaves
-            .iter()
-            .filter(|leaves| **leaves > at * self.per_day)
-            .count()
     }
 }
 
