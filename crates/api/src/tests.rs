@@ -209,7 +209,7 @@ impl Machine {
         self.state(|tx| {
             let account = match tx.account_named(&name).unwrap() {
                 Some(record) => AccountKey::Known(record.account.uid),
-                None => AccountKey::unknown(username),
+                None => tx.unknown_name(username).unwrap(),
             };
             let attempt = store::Attempt {
                 account,

@@ -105,8 +105,8 @@ pub enum StateError {
         /// SQLite's reason.
         reason: rusqlite::Error,
     },
-    /// No random bytes for a new master key.
-    #[error("the kernel gave no random bytes; no master key was made")]
+    /// No random bytes for a new key.
+    #[error("the kernel gave no random bytes; no key was made")]
     NoRandomness,
 }
 

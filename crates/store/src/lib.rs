@@ -18,6 +18,7 @@ mod expiry;
 mod invites;
 mod key;
 mod latest;
+mod names;
 mod overview;
 mod permits;
 mod policy;
@@ -101,6 +102,7 @@ impl Store {
             schema::check_and_migrate(&mut conn, dir)?;
             key::for_existing_store(dir, credentials, &schema::key_id(&conn, &database)?)?
         };
+        names::ensure_key(&conn, &database)?;
         dir.check_files()?;
         dir.ballast().ensure();
         Ok(Self {

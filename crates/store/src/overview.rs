@@ -196,10 +196,9 @@ impl ReadTx<'_> {
             &ACCOUNTS,
             params![number(over_parts), limit],
             |row: &Fields<'_>| {
-                Ok((
-                    row.valid(AccountKey::from_i64(row.get(0)?))?,
-                    level(row, 1)?,
-                ))
+                let account = AccountKey::from_i64(row.get(0)?);
+                let of_level = account.filter(|account| *account == account.of_level());
+                Ok((row.valid(of_level)?, level(row, 1)?))
             },
         )
     }

@@ -2,7 +2,7 @@
 //!
 //! Strangers fill these tables, so that each is bounded: streaks and source levels lose the rows
 //! with the fewest failures, known sources are eight for an account, and account levels are as many as there are accounts
-//! and buckets of unknown names.
+//! and levels that unknown names share.
 
 use rusqlite::params;
 use twofactor::{AccountKey, Budget, Level, Limits, Source, Streak, Tally, UnixTime};
@@ -28,7 +28,7 @@ const REMEMBER_SECS: u64 = 3600;
 /// Whose code is judged, from where, and on which budget.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// The account, or its bucket.
+    /// The account, or what stands for a name of none.
     pub account: AccountKey,
     /// Where it comes from.
     pub source: Source,
@@ -53,7 +53,7 @@ pub(crate) const TALLY: Query = Query {
         FROM (SELECT 1) \
         LEFT JOIN streaks ON streaks.account = ?1 AND streaks.source = ?2 AND streaks.kind = ?3 \
         LEFT JOIN source_levels ON source_levels.source = ?2 AND source_levels.kind = ?3 \
-        LEFT JOIN account_levels ON account_levels.account = ?1 \
+        LEFT JOIN account_levels ON account_levels.account = ?4 \
         LEFT JOIN known_sources ON known_sources.uid = ?1 AND known_sources.source = ?2",
 };
 
@@ -71,7 +71,7 @@ pub(crate) const KNOWN_SOURCE: Query = Query {
 pub(crate) const FORGIVABLE: Query = Query {
     record: "throttle",
     sql: "SELECT ifnull((SELECT sum(failures) FROM streaks WHERE account = ?1), 0), \
-        ifnull((SELECT parts FROM account_levels WHERE account = ?1), 0)",
+        ifnull((SELECT parts FROM account_levels WHERE account = ?2), 0)",
 };
 
 impl ReadTx<'_> {
@@ -90,7 +90,13 @@ impl ReadTx<'_> {
             source,
             budget,
         } = attempt;
-        let key = params![account.to_i64(), source.to_string(), kind(*budget)];
+        let of_level = account.of_level().to_i64();
+        let key = params![
+            account.to_i64(),
+            source.to_string(),
+            kind(*budget),
+            of_level
+        ];
         self.only(&TALLY, key, |row| {
             let is_known = limits.is_known(row.maybe_time(6)?, today);
             // The hard stop closes an account to new sources, and never to recovery codes.
@@ -180,7 +186,8 @@ impl WriteTx<'_> {
     /// # Errors
     /// They cannot be read or written.
     pub fn forgive(&mut self, account: AccountKey) -> Result<u32, StoreError> {
-        const FORGIVE: [&str; 4] = [
+        const FORGIVE_LEVEL: &str = "DELETE FROM account_levels WHERE account = ?1";
+        const FORGIVE: [&str; 3] = [
             "UPDATE source_levels SET parts = max(0, parts - 86400 * (SELECT sum(failures) \
                 FROM streaks WHERE account = ?1 AND streaks.source = source_levels.source \
                 AND streaks.kind = source_levels.kind)) \
@@ -188,14 +195,15 @@ impl WriteTx<'_> {
             "DELETE FROM source_levels WHERE parts = 0 \
                 AND (source, kind) IN (SELECT source, kind FROM streaks WHERE account = ?1)",
             "DELETE FROM streaks WHERE account = ?1",
-            "DELETE FROM account_levels WHERE account = ?1",
         ];
-        let key = account.to_i64();
-        let (in_a_row, parts): (i64, i64) =
-            self.only(&FORGIVABLE, [key], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (key, of_level) = (account.to_i64(), account.of_level().to_i64());
+        let (in_a_row, parts): (i64, i64) = self.only(&FORGIVABLE, [key, of_level], |row| {
+            Ok((row.get(0)?, row.get(1)?))
+        })?;
         for sql in FORGIVE {
             self.write(sql, [key])?;
         }
+        self.write(FORGIVE_LEVEL, [of_level])?;
         let level = parts / 86_400;
         Ok(u32::try_from(in_a_row.max(level)).unwrap_or(u32::MAX))
     }
@@ -267,7 +275,7 @@ impl WriteTx<'_> {
         const PUT: &str = "INSERT INTO account_levels (account, parts, last) VALUES (?1, ?2, ?3) \
             ON CONFLICT (account) DO UPDATE SET parts = excluded.parts, last = excluded.last";
         const DELETE: &str = "DELETE FROM account_levels WHERE account = ?1";
-        let account = account.to_i64();
+        let account = account.of_level().to_i64();
         if new.parts == 0 {
             return self.write(DELETE, [account]).map(drop);
         }

@@ -25,7 +25,7 @@ mod time;
 mod totp;
 mod verdict;
 
-pub use account::{Account, AccountKey, AccountName};
+pub use account::{Account, AccountKey, AccountName, NameKey};
 pub use bypass::{Bypass, BypassMinutes, BypassUses};
 pub use code::Code;
 pub use device::{Device, Enrolment, Judged, PENDING_SECS, counting, judge};

@@ -83,8 +83,8 @@ fn message(name: &AccountName, failures: u32, floors: u32) -> String {
 fn forgive(write: &mut Writing<'_, '_>, account: &Account) -> Result<u32, CallError> {
     let mut forgiven = write.tx.forgive(AccountKey::Known(account.uid))?;
     if write.tx.account(account.uid)?.is_none() {
-        let bucket = AccountKey::unknown(account.name.as_str());
-        forgiven = forgiven.saturating_add(write.tx.forgive(bucket)?);
+        let unknown = write.tx.unknown_name(account.name.as_str())?;
+        forgiven = forgiven.saturating_add(write.tx.forgive(unknown)?);
     }
     Ok(forgiven)
 }

@@ -22,7 +22,7 @@ impl Who {
     pub(crate) fn find(tx: &ReadTx<'_>, name: &str, uid: Option<u32>) -> Result<Self, CallError> {
         // What can be no account's name has no record. It is charged like every unknown name.
         let Some(valid) = AccountName::new(name) else {
-            return Ok(Self::unknown(None, name));
+            return Ok(Self::unknown(None, tx.unknown_name(name)?));
         };
         let identity = match uid {
             Some(uid) => tx.identity(&Account {
@@ -38,9 +38,9 @@ impl Who {
             (Identity::Known, Some(uid)) => Self::known(Account { uid, name: valid }),
             (Identity::Mismatch, _) => Self {
                 identity: Identity::Mismatch,
-                ..Self::unknown(Some(valid), name)
+                ..Self::unknown(Some(valid), tx.unknown_name(name)?)
             },
-            _ => Self::unknown(Some(valid), name),
+            _ => Self::unknown(Some(valid), tx.unknown_name(name)?),
         })
     }
 
@@ -55,12 +55,12 @@ impl Who {
         }
     }
 
-    fn unknown(valid: Option<AccountName>, name: &str) -> Self {
+    const fn unknown(name: Option<AccountName>, key: AccountKey) -> Self {
         Self {
-            name: valid,
+            name,
             uid: None,
             identity: Identity::Unknown,
-            key: AccountKey::unknown(name),
+            key,
         }
     }
 

@@ -85,7 +85,7 @@ fn wrong_codes_are_forgiven_from_everywhere_and_in_each_budget() {
 #[test]
 fn an_account_without_a_record_and_one_that_is_gone_are_unlocked_too() {
     let mut machine = Machine::new();
-    let unrecorded = AccountKey::unknown("daemon");
+    let unrecorded = machine.state(|tx| tx.unknown_name("daemon").unwrap());
     fail(
         &mut machine,
         &attempt(unrecorded, "192.0.2.1", Budget::Codes),

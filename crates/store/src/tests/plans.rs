@@ -5,7 +5,9 @@ use rusqlite::Connection;
 
 use super::Desk;
 use crate::rows::Query;
-use crate::{accounts, devices, invites, latest, permits, policy, recovery, settings, throttle};
+use crate::{
+    accounts, devices, invites, latest, names, permits, policy, recovery, settings, throttle,
+};
 
 const KEYED: &[(&str, Query)] = &[
     ("account by uid", accounts::BY_UID),
@@ -30,6 +32,7 @@ const KEYED: &[(&str, Query)] = &[
     ("settings", settings::SETTINGS),
     ("policy", policy::POLICY),
     ("latest", latest::LATEST),
+    ("key of unknown names", names::KEY),
 ];
 
 fn plan(conn: &Connection, sql: &str) -> Vec<String> {

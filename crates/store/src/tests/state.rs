@@ -324,3 +324,26 @@ fn a_snapshot_ends_with_its_read_however_that_ends() {
         assert!(desk.read(settings).enabled, "a read that {what}");
     }
 }
+
+/// With a key that is the same everywhere, anybody could find two names that are charged together.
+#[test]
+fn the_key_of_unknown_names_is_made_once_for_each_store_and_after_damage() {
+    let budget = |desk: &mut Desk| desk.read(|tx| tx.unknown_name("nobody"));
+    let (mut here, mut there) = (Desk::new(), Desk::new());
+    let first = budget(&mut here);
+    assert_ne!(first, budget(&mut there));
+    let mut here = here.restarted();
+    assert_eq!(first, budget(&mut here), "what was counted still counts");
+    let changes = [
+        "DELETE FROM meta WHERE name = 'name_key'",
+        "UPDATE meta SET value = 'sixteen letters.' WHERE name = 'name_key'",
+        "UPDATE meta SET value = x'00' WHERE name = 'name_key'",
+    ];
+    here.damages(&changes, |tx| tx.unknown_name("nobody"));
+    for change in changes {
+        let mut desk = Desk::new();
+        let before = budget(&mut desk);
+        desk.sql(change);
+        assert_ne!(budget(&mut desk.restarted()), before, "{change}");
+    }
+}

@@ -67,7 +67,8 @@ pub(super) fn streak(failures: u32) -> Streak {
 
 #[test]
 fn failures_are_counted_where_they_belong() {
-    let unknown = AccountKey::unknown("nobody");
+    let mut desk = Desk::new();
+    let unknown = desk.read(|tx| tx.unknown_name("nobody"));
     let recovery = Attempt {
         budget: Budget::Recovery,
         ..attempt(ALICE, "192.0.2.1")
@@ -81,7 +82,6 @@ fn failures_are_counted_where_they_belong() {
         recovery,
         attempt(unknown, "192.0.2.1"),
     ];
-    let mut desk = Desk::new();
     for attempt in &sequence {
         fail(&mut desk, attempt);
     }
@@ -160,6 +160,45 @@ fn wrong_codes_of_a_source_do_not_lock_recovery_codes() {
         }
         assert_eq!(desk.count("SELECT count(*) FROM source_levels"), 0);
     }
+}
+
+/// "The waits of one unknown name show who else is unknown": no two names wait together, and the levels
+/// take no more room than that of 1,024.
+#[test]
+fn an_unknown_name_does_not_wait_for_another_s_failures() {
+    let mut desk = Desk::new();
+    let first = desk.read(|tx| tx.unknown_name("nobody"));
+    // About 20 of them share its level; that none does has the odds of 1 to 300 million.
+    let near: Vec<AccountKey> = desk.read(|tx| {
+        (0..20_000)
+            .map(|number| tx.unknown_name(&format!("nobody{number}")))
+            .filter(|key| {
+                key.as_ref()
+                    .is_ok_and(|key| key.of_level() == first.of_level())
+            })
+            .collect()
+    });
+    assert!(!near.is_empty());
+    for _ in 0..5 {
+        fail(&mut desk, &attempt(first, "192.0.2.1"));
+    }
+    let failed = tally(&mut desk, &attempt(first, "192.0.2.1"));
+    assert!(failed.check(NOW, &LIMITS).is_err());
+    for (number, key) in (5..).zip(&near) {
+        let other = attempt(*key, "198.51.100.1");
+        let counted = tally(&mut desk, &other);
+        let expected = (streak(0), Some(level(number)));
+        assert_eq!((counted.pair, counted.account), expected);
+        fail(&mut desk, &other);
+    }
+    assert_eq!(desk.count("SELECT count(*) FROM account_levels"), 1);
+    assert_eq!(
+        desk.count("SELECT account BETWEEN -1024 AND -1 FROM account_levels"),
+        1
+    );
+    let forgiven = desk.write(|tx| tx.forgive(first));
+    assert_eq!(usize::try_from(forgiven).unwrap(), 5 + near.len());
+    assert_eq!(desk.count("SELECT count(*) FROM account_levels"), 0);
 }
 
 #[test]
@@ -260,10 +299,11 @@ fn a_known_source_stays_open_for_thirty_days() {
         );
     }
     desk.wait_until(0);
+    let unknown = desk.read(|tx| tx.unknown_name("alice"));
     let others = [
         attempt(AccountKey::Known(1001), "192.0.2.1"),
         attempt(ALICE, "192.0.2.2"),
-        attempt(AccountKey::unknown("alice"), "192.0.2.1"),
+        attempt(unknown, "192.0.2.1"),
     ];
     for other in others {
         assert!(tally(&mut desk, &other).account.is_some(), "{other:?}");
@@ -338,7 +378,7 @@ fn damage_is_an_error_and_not_a_default() {
         "UPDATE streaks SET source = '192.0.2.1.example.org'",
         "UPDATE streaks SET source = '::ffff:192.0.2.1'",
         "UPDATE streaks SET kind = 2",
-        "UPDATE streaks SET account = -1025",
+        "UPDATE streaks SET account = 4294967296",
         "UPDATE source_levels SET source = ''",
         "UPDATE account_levels SET account = -1025",
     ];

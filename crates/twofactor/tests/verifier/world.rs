@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use twofactor::{
     AccountKey, Algorithm, Budget, Device, Digits, Enrolment, Identity, Judged, Level, Limits,
-    LookupHash, LookupSecret, PENDING_SECS, Policy, Requirement, Secret, Source, Standing, Streak,
-    Tally, TimeStep, UnixTime, Window, counting, find, judge,
+    LookupHash, LookupSecret, NameKey, PENDING_SECS, Policy, Requirement, Secret, Source, Standing,
+    Streak, Tally, TimeStep, UnixTime, Window, counting, find, judge,
 };
 
 use crate::Answer;
@@ -360,7 +360,7 @@ fn key(attempt: &Attempt) -> i64 {
     let key = if attempt.account < ACCOUNTS {
         AccountKey::Known(u32::try_from(attempt.account).unwrap())
     } else {
-        AccountKey::unknown("nobody")
+        AccountKey::unknown("nobody", &NameKey([0; 16]))
     };
     key.to_i64()
 }

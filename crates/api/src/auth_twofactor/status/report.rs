@@ -257,7 +257,7 @@ fn lock(
     let Err(locked) = tally.check(now, &read.tx.policy()?.limits) else {
         return Ok(None);
     };
-    // Of the budgets that unknown names share there is no name to show.
+    // Of a name that nobody has only a hash is stored.
     let username = match account {
         Some(AccountKey::Known(uid)) => Some(whose::username(read.tx, uid)?),
         Some(AccountKey::Unknown(_)) | None => None,
