@@ -4,6 +4,8 @@
 mod accounts;
 #[cfg(feature = "system")]
 mod disk;
+#[cfg(feature = "system")]
+mod failing;
 mod state;
 
 use std::fs;

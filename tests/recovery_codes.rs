@@ -83,12 +83,15 @@ fn code_with(site: &mut Site, symbol: char) -> String {
     }
 }
 
+/// A way to type a code.
+type Form = fn(&str) -> String;
+
 /// As people write them down and type them: any case, any grouping, and 0, 1, 8 for O, I, B.
 #[test]
 fn confusable_characters_and_any_grouping_are_forgiven() {
     let mut site = Site::new();
     site.enrol("alice");
-    let forms: [(char, fn(&str) -> String); 8] = [
+    let forms: [(char, Form); 8] = [
         ('-', str::to_lowercase),
         ('-', |code| code.replace('-', "")),
         ('-', |code| code.replace('-', " ")),
