@@ -207,11 +207,22 @@ impl Charge<'_> {
         counted.failed(now, &self.limits);
         write.tx.put_tally(&self.to, &tally, &counted)?;
         self.refused(write, &answer)?;
-        if let (Some(uid), true) = (self.attempt.who.known_uid(), self.attempt.is_proven) {
-            write.tx.note_failure_after_password(uid)?;
-        }
-        if self.attempt.who.known_uid().is_some() && begins_to_lock(&counted, now, &self.limits) {
-            self.alert_locked(write)?;
+        let Some(uid) = self.attempt.who.known_uid() else {
+            return Ok(answer);
+        };
+        let after_password = if self.attempt.is_proven {
+            write.tx.note_failure_after_password(uid)?
+        } else {
+            0
+        };
+        // Guesses from everywhere lock nobody, and are the alarm all the same.
+        if is_alarming(after_password, &self.limits) {
+            let message = format!(
+                "{after_password} wrong codes after a right password or key: it is known to somebody"
+            );
+            self.alert(write, AlertKind::FailuresAfterPassword, message)?;
+        } else if begins_to_lock(&counted, now, &self.limits) {
+            self.alert(write, AlertKind::Locked, "Too many wrong codes".to_owned())?;
         }
         Ok(answer)
     }
@@ -222,20 +233,17 @@ impl Charge<'_> {
         answer.tell(write, self.attempt)
     }
 
-    /// Once for each time that somebody runs into it, not for each try.
-    fn alert_locked(&self, write: &mut Writing<'_, '_>) -> Result<(), CallError> {
-        let (kind, message) = if self.attempt.is_proven {
-            let message =
-                "Too many wrong codes after a right password or key: it is known to somebody";
-            (AlertKind::FailuresAfterPassword, message)
-        } else {
-            (AlertKind::Locked, "Too many wrong codes")
-        };
+    fn alert(
+        &self,
+        write: &mut Writing<'_, '_>,
+        kind: AlertKind,
+        message: String,
+    ) -> Result<(), CallError> {
         write.alert(Alert {
             kind,
             account: self.attempt.who.name().cloned(),
             source: Some(self.attempt.source),
-            message: message.to_owned(),
+            message,
         })
     }
 }
@@ -261,6 +269,13 @@ fn is_alive(stored: &StoredDevice, today: UnixTime) -> bool {
         Enrolment::Active => true,
         Enrolment::Pending { until } => today < until,
     }
+}
+
+/// Whether so many failures since the last login, from wherever, are news: as many as lock one source,
+/// and each time that they have doubled.
+fn is_alarming(failures: u32, limits: &Limits) -> bool {
+    let free = limits.free_failures.max(1);
+    failures.is_multiple_of(free) && (failures / free).is_power_of_two()
 }
 
 /// Whether this failure, just counted, is the first that locks.

@@ -35,7 +35,35 @@ fn five_wrong_codes_lock_one_source_and_a_success_forgives_only_its_own() {
         .alerts
         .iter()
         .filter(|alert| alert.kind == AlertKind::FailuresAfterPassword);
-    assert_eq!(locked.count(), 2, "once for each source");
+    assert_eq!(
+        locked.count(),
+        2,
+        "at the fifth since the last login, from wherever"
+    );
+}
+
+/// The account is never locked, and its password is known all the same.
+#[test]
+fn guesses_after_a_password_from_everywhere_are_an_alarm() {
+    let mut doors = Doors::new();
+    doors.machine.alerts.clear();
+    for address in 0..11 {
+        doors.fail(4, &format!("192.0.2.{address}"));
+    }
+    let alerts = std::mem::take(&mut doors.machine.alerts);
+    let told: Vec<_> = alerts
+        .iter()
+        .map(|alert| (alert.kind, alert.message.split(' ').next().unwrap()))
+        .collect();
+    let alarm = AlertKind::FailuresAfterPassword;
+    let expected = ["5", "10", "20", "40"].map(|count| (alarm, count));
+    assert_eq!(told, expected);
+    // Nothing is proven: nobody's password is known.
+    for address in 0..5 {
+        let (wrong, source) = (doors.wrong(), format!("198.51.100.{address}"));
+        doors.verdict(json!({ "token": wrong, "source": source, "factor": null }));
+    }
+    assert!(doors.machine.alerts().is_empty());
 }
 
 #[test]
