@@ -3,7 +3,7 @@
 use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
-use twofactor::{Bypass, LockCause, Locked, UnixTime};
+use twofactor::{AccountName, Bypass, LockCause, Locked, UnixTime};
 
 use super::{Attempt, Who};
 use crate::CallError;
@@ -78,14 +78,24 @@ impl Answer {
         }
     }
 
-    /// Tells subscribers of a login, where the account is on record: unknown names come by the
-    /// thousand, and may be mistyped passwords.
+    /// The name that may be written down: of an account that is on record, or of one that was let in
+    /// by its password or key alone. Other names come by the thousand, and may be mistyped passwords.
+    pub(super) fn name_to_tell<'a>(&self, attempt: &Attempt<'a>) -> Option<&'a str> {
+        match self.verdict {
+            Verdict::NotRequired | Verdict::Exempt | Verdict::Bypassed if attempt.is_proven => {
+                attempt.who.name().map(AccountName::as_str)
+            }
+            _ => attempt.who.known_name(),
+        }
+    }
+
+    /// Tells subscribers of a login, where its name may be told.
     pub(super) fn tell(
         &self,
         write: &mut Writing<'_, '_>,
         attempt: &Attempt<'_>,
     ) -> Result<(), CallError> {
-        let Some(username) = attempt.who.known_name() else {
+        let Some(username) = self.name_to_tell(attempt) else {
             return Ok(());
         };
         let login = Login {

@@ -101,7 +101,17 @@ fn pass(
     answer: Answer,
 ) -> Result<Answer, CallError> {
     let source = attempt.source.to_string();
-    write.audit_login(answer.verdict.outcome(), &attempt.subject(&source))?;
+    let subject = Subject {
+        account: answer.name_to_tell(attempt),
+        ..attempt.subject(&source)
+    };
+    let outcome = answer.verdict.outcome();
+    if answer.verdict == Verdict::Bypassed {
+        write.audit_login(outcome, &subject)?;
+    } else {
+        // A backup may come every second.
+        write.audit_often(outcome, &subject)?;
+    }
     answer.tell(write, attempt)?;
     Ok(answer)
 }

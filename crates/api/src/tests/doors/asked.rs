@@ -201,3 +201,53 @@ fn accounts_without_a_device_are_let_in_only_by_policy() {
     );
     assert_eq!(doors.verdict(json!({})), "CODE_REQUIRED");
 }
+
+/// A backup logs in every second, and an account of a directory has no record: the audit has one entry a
+/// minute, with the name that the password has proven.
+#[test]
+fn whoever_is_let_in_without_a_code_is_named_once_a_minute() {
+    let mut doors = Doors::new();
+    let until = doors.machine.now + 86_400;
+    let exempt = json!([{ "username": DAEMON.0, "until": until, "reason": "backup" }]);
+    doors.machine.ok("auth.twofactor.exemption.create", exempt);
+    let allow = json!([{ "unenrolled": "ALLOW" }]);
+    doors.machine.ok("auth.twofactor.policy.update", allow);
+    let stranger = json!({ "username": "from-a-directory", "uid": 4_000_000 });
+    doors.machine.events.clear();
+    for _ in 0..3 {
+        assert_eq!(doors.verdict(json!({})), "EXEMPT");
+        assert_eq!(doors.verdict(stranger.clone()), "NOT_REQUIRED");
+    }
+    let bypass = json!([{ "username": null, "reason": "a new phone system", "uses": 2 }]);
+    doors.machine.ok("auth.twofactor.bypass.create", bypass);
+    for _ in 0..2 {
+        assert_eq!(doors.verdict(stranger.clone()), "BYPASSED");
+    }
+    let counts = |doors: &mut Doors, outcome: &str| -> Vec<(Value, Value)> {
+        let entries = json!([{ "outcome": outcome, "method": "auth.twofactor.authenticate" }]);
+        let entries = doors.machine.ok("auth.twofactor.audit", entries);
+        let entries = entries.as_array().unwrap().iter();
+        entries
+            .map(|entry| (entry["username"].clone(), entry["count"].clone()))
+            .collect()
+    };
+    let named = |name: &str, count: u32| (json!(name), json!(count));
+    assert_eq!(counts(&mut doors, "exempt"), [named(DAEMON.0, 3)]);
+    assert_eq!(
+        counts(&mut doors, "not required"),
+        [named("from-a-directory", 3)]
+    );
+    // Each use of a bypass is one of few.
+    assert_eq!(counts(&mut doors, "bypassed").len(), 2);
+    let told = doors.machine.events("auth.twofactor.login");
+    assert_eq!(told.len(), 8);
+    assert_eq!(told[1]["fields"]["username"], "from-a-directory");
+    // Whoever has proven nothing, or is not let in, may have typed a password there.
+    let deny = json!([{ "unenrolled": "DENY" }]);
+    doors.machine.ok("auth.twofactor.policy.update", deny);
+    assert_eq!(doors.verdict(stranger), "NOT_ENROLLED");
+    assert_eq!(
+        counts(&mut doors, "not enrolled"),
+        [(Value::Null, json!(1))]
+    );
+}
