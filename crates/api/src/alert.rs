@@ -85,7 +85,7 @@ impl AlertKind {
             Self::Exemption => (
                 "EXEMPTION",
                 "0cb339f5f55e46eb8d06f5191e546301",
-                "An account was exempted from being asked for a code.",
+                "An account was exempted from being asked for a code, or was given grace.",
             ),
             Self::DeviceAdded => (
                 "DEVICE_ADDED",

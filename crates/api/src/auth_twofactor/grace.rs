@@ -8,6 +8,7 @@ use twofactor::{Account, AccountName, UnixTime};
 
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
+use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Username, Whole};
 use crate::method::{Declared, Method, OnAccount, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
@@ -94,6 +95,12 @@ impl OnAccount for CreateGrace {
         write.tx.ensure_account(account)?;
         write.tx.set_grace(account.uid, Some(until))?;
         write.audit("granted")?;
+        write.alert(Alert {
+            kind: AlertKind::Exemption,
+            account: Some(name.clone()),
+            source: None,
+            message: format!("'{name}' is not asked for a code for {days} days: grace"),
+        })?;
         whose::tell(write, Some(name), Concern::Grace)?;
         Ok(Grace::new(name, until))
     }

@@ -28,7 +28,7 @@ fn each_is_made_listed_and_ended_and_every_step_is_announced() {
         (
             "grace",
             json!({ "username": "daemon" }),
-            None,
+            Some(AlertKind::Exemption),
             ("granted", "ended"),
         ),
         (
