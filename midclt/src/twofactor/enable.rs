@@ -24,7 +24,8 @@ const NOT_ON: &str = "midclt: two-factor authentication was not turned on";
 #[command(after_help = "\
 Where USER has an active device, a code of it is asked for, and no new QR
 code is shown. Else: a QR code, a code of the app, recovery codes, and
-perhaps a second device. Only then it is turned on, for every account.
+perhaps a second device. Root needs a device too. Only then it is turned
+on, for every account.
 Codes of the neighbouring time steps are accepted then, for clocks that
 differ a little (window 1).
 
@@ -103,16 +104,38 @@ fn prepare(
     if !status.clock.synchronised && !args.force {
         return Err(unsynchronised());
     }
-    let devices = device::query(daemon, Some(&args.user))?;
-    let active: Vec<_> = devices.into_iter().filter(Device::is_active).collect();
+    let active = active_of(daemon, &args.user)?;
     if active.is_empty() && (args.code.is_some() || !talk::can_ask()) {
         return Err(no_device(&args.user));
     }
+    // Turning it on makes one for root where there is none; nobody would have it.
+    let root_lacks_one = args.user != ROOT && active_of(daemon, ROOT)?.is_empty();
+    if root_lacks_one && !talk::can_ask() {
+        return Err(no_device(ROOT));
+    }
     consent.to(&caution(&status, &args.user), "Go on?")?;
+    set_up(daemon, args, &active, kept)?;
+    if root_lacks_one {
+        output::note(ROOT_TOO);
+        first_device(daemon, ROOT, args, kept)?;
+    }
+    Ok(status)
+}
+
+const ROOT_TOO: &str = "\
+Root has a device too while it is on, and has none yet: set it up now.";
+
+/// A phone that works, and a way back for when it is lost.
+fn set_up(
+    daemon: &Daemon<'_>,
+    args: &EnableArgs,
+    active: &[Device],
+    kept: &mut Vec<String>,
+) -> Result<(), Failure> {
     if active.is_empty() {
-        first_device(daemon, args, kept)?;
+        first_device(daemon, &args.user, args, kept)?;
     } else {
-        prove(daemon, args, &active)?;
+        prove(daemon, args, active)?;
     }
     if talk::can_ask() {
         recovery_codes(daemon, args, kept)?;
@@ -120,7 +143,12 @@ fn prepare(
     if active.len() < 2 && talk::can_ask() && !args.yes.yes {
         second_device(daemon, args, kept)?;
     }
-    Ok(status)
+    Ok(())
+}
+
+fn active_of(daemon: &Daemon<'_>, user: &str) -> Result<Vec<Device>, Failure> {
+    let devices = device::query(daemon, Some(user))?;
+    Ok(devices.into_iter().filter(Device::is_active).collect())
 }
 
 fn unsynchronised() -> Failure {
@@ -190,10 +218,11 @@ fn prove(daemon: &Daemon<'_>, args: &EnableArgs, active: &[Device]) -> Result<()
 
 fn first_device(
     daemon: &Daemon<'_>,
+    user: &str,
     args: &EnableArgs,
     kept: &mut Vec<String>,
 ) -> Result<(), Failure> {
-    let request = json!({"username": args.user});
+    let request = json!({"username": user});
     enrol(daemon, &request, &args.picture, kept)?;
     output::note("The code is right: this device is active.");
     Ok(())

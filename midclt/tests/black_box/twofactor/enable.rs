@@ -94,18 +94,49 @@ fn the_secret_alone() {
     assert!(!shown.contains("###"), "{shown}");
 }
 
+/// Turning it on would make a device for root, which nobody has.
 #[test]
-fn another_account() {
+fn another_account_and_then_root() {
     let played = first_time().play();
     let mut terminal = enable(&played, &["--user", "alice", "--yes"]);
     terminal.answer(SCAN, "123456");
+    terminal.asks("Root has a device too while it is on, and has none yet: set it up now.\n");
+    terminal.answer(SCAN, "123456");
     assert_eq!(terminal.end().0, 0);
-    let asked = played.asked();
-    assert_eq!(
-        asked[2],
-        (CREATE.to_owned(), json!([{"username": "alice"}]))
+    let (alice, root) = (
+        json!([{"username": "alice"}]),
+        json!([{"username": "root"}]),
     );
-    assert_eq!(asked[5], (GENERATE.to_owned(), json!(["alice"])));
+    let shown = json!([{"id": 3, "token": "123456"}]);
+    let calls = [
+        (STATUS, json!([])),
+        (QUERY, alice.clone()),
+        (QUERY, root.clone()),
+        (CREATE, alice),
+        (CONFIRM, shown.clone()),
+        (REMAINING, json!(["alice"])),
+        (GENERATE, json!(["alice"])),
+        (SAVED, json!([7])),
+        (CREATE, root),
+        (CONFIRM, shown),
+        (UPDATE, json!([{"enabled": true, "window": 1}])),
+    ];
+    let calls = calls.map(|(method, params)| (method.to_owned(), params));
+    assert_eq!(played.asked(), calls);
+}
+
+#[test]
+fn another_account_where_root_has_a_device() {
+    let roots = right(&json!([device(1, "phone", "ACTIVE")]));
+    let played = first_time()
+        .but(QUERY, vec![right(&json!([])), roots])
+        .play();
+    let mut terminal = enable(&played, &["--user", "alice", "--yes"]);
+    terminal.answer(SCAN, "123456");
+    assert_eq!(terminal.end().0, 0);
+    let asked = played.methods();
+    let made = asked.iter().filter(|method| *method == CREATE);
+    assert_eq!(made.count(), 1, "{asked:?}");
 }
 
 #[test]

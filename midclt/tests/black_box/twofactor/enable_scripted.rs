@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::enable::{GO_ON, NOT_ON, SECOND, SHOWS, enable};
 use super::script::{Script, right};
-use super::{QUERY, STATUS, UPDATE, VERIFY, again, first_time, locked, said, status};
+use super::{QUERY, STATUS, UPDATE, VERIFY, again, device, first_time, locked, said, status};
 
 #[test]
 fn on_already() {
@@ -59,6 +59,18 @@ fn without_a_terminal() {
              midclt: or in a script: midclt 2fa device add root --json\n{NOT_ON}"
         ),
         &[STATUS, QUERY],
+    );
+    let alices = right(&json!([device(1, "phone", "ACTIVE")]));
+    check(
+        again().but(QUERY, vec![alices, right(&json!([]))]),
+        &["--user", "alice", "--yes", "--code", "123456"],
+        1,
+        &format!(
+            "midclt: root has no active device\n\
+             midclt: set one up on a terminal: midclt 2fa enable --user root\n\
+             midclt: or in a script: midclt 2fa device add root --json\n{NOT_ON}"
+        ),
+        &[STATUS, QUERY, QUERY],
     );
     check(
         again(),
