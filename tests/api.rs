@@ -312,6 +312,7 @@ fn every_change_and_every_guess_is_audited() {
         .map(|(method, out)| (method, out.as_str()))
         .collect();
     let expected = [
+        (&update, "issued"),
         (&update, "enabled"),
         (&check, "accepted"),
         (&check, "replayed"),

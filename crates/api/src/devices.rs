@@ -5,11 +5,13 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::{DeviceRecord, NewDevice, ReadTx, entropy};
 use twofactor::{
-    Account, AccountName, Algorithm, Device, Digits, Enrolment, Secret, TimeStep, UnixTime,
+    Account, AccountName, Algorithm, Device, Digits, Enrolment, MAX_SPAN_SECS, Secret, TimeStep,
+    UnixTime,
 };
 
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
+use crate::auth_twofactor::whose::{self, Concern};
 use crate::event::{DEVICE, Event};
 use crate::method::Writing;
 
@@ -123,6 +125,7 @@ pub(crate) fn add(
     new: &NewDevice<'_>,
 ) -> Result<DeviceEntry, CallError> {
     write.tx.ensure_account(account)?;
+    check_span(write.tx, new.device)?;
     if write.tx.count_devices(account.uid)? >= MOST_DEVICES {
         let message = format!(
             "'{}' has {MOST_DEVICES} devices already. Remove one first: midclt call \
@@ -154,6 +157,7 @@ pub(crate) fn activate(
         write.emit(Event::removed(DEVICE, replaced));
     }
     changed(write, username, pending.id)?;
+    end_beginning(write, pending.uid, username)?;
     write.alert(Alert {
         kind: AlertKind::DeviceAdded,
         account: Some(username.clone()),
@@ -203,6 +207,7 @@ pub(crate) fn renew(
     device: &Device,
 ) -> Result<(), CallError> {
     let message = if let Some(old) = first_active(write.tx, account.uid)? {
+        check_span(write.tx, device)?;
         write.tx.renew_device(old.id, device)?;
         changed(write, &account.name, old.id)?;
         format!(
@@ -221,10 +226,44 @@ pub(crate) fn renew(
         add(write, account, &new)?;
         format!("'{}' has a new device '{name}'", account.name)
     };
+    end_beginning(write, account.uid, &account.name)?;
     write.alert(Alert {
         kind: AlertKind::DeviceAdded,
         account: Some(account.name.clone()),
         source: None,
         message,
     })
+}
+
+/// Refuses a device whose codes would be good for too long with the window that is set.
+fn check_span(tx: &ReadTx<'_>, device: &Device) -> Result<(), CallError> {
+    let window = tx.settings()?.window;
+    let span = window.span_secs(device.step);
+    if span <= MAX_SPAN_SECS {
+        return Ok(());
+    }
+    let message = format!(
+        "A code of this device would be good for {span} seconds, and should be for at most \
+         {MAX_SPAN_SECS}: (2 * window + 1) * interval. A smaller window: midclt call \
+         auth.twofactor.update '{{\"window\": 1}}'"
+    );
+    Err(CallError::refused(Errno::EINVAL, message))
+}
+
+/// An account with a device needs no grace and no invite any more. They end, so that they are not
+/// there again when the device goes.
+fn end_beginning(
+    write: &mut Writing<'_, '_>,
+    uid: u32,
+    username: &AccountName,
+) -> Result<(), CallError> {
+    let record = write.tx.account(uid)?;
+    if record.is_some_and(|record| record.grace_until.is_some()) {
+        write.tx.set_grace(uid, None)?;
+        whose::tell(write, Some(username), Concern::Grace)?;
+    }
+    if write.tx.delete_invites_of(uid)? > 0 {
+        whose::tell(write, Some(username), Concern::Invite)?;
+    }
+    Ok(())
 }

@@ -104,6 +104,20 @@ pub(crate) const COUNT: Query = Query {
 };
 
 impl ReadTx<'_> {
+    /// The longest time step of all devices.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn longest_step(&self) -> Result<Option<TimeStep>, StoreError> {
+        const LONGEST: Query = Query {
+            record: RECORD,
+            sql: "SELECT step_secs FROM devices ORDER BY step_secs DESC LIMIT 1",
+        };
+        self.one(&LONGEST, [], |row| {
+            row.valid(TimeStep::from_secs(row.get(0)?))
+        })
+    }
+
     /// The devices of an account, the oldest first, pending ones too.
     ///
     /// # Errors

@@ -84,6 +84,14 @@ impl WriteTx<'_> {
     pub fn delete_invite(&mut self, id: i64) -> Result<bool, StoreError> {
         Ok(self.write("DELETE FROM invites WHERE id = ?1", [id])? > 0)
     }
+
+    /// Removes all invites of an account, also those that cannot be read. How many there were.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn delete_invites_of(&mut self, uid: u32) -> Result<usize, StoreError> {
+        self.write("DELETE FROM invites WHERE uid = ?1", [uid])
+    }
 }
 
 fn invite(row: &Fields<'_>) -> Result<InviteRecord, StoreError> {

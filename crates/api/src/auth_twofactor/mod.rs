@@ -14,7 +14,7 @@ mod secret;
 mod settings;
 mod status;
 mod unlock;
-mod whose;
+pub(crate) mod whose;
 
 use nix::errno::Errno;
 use store::{ReadTx, Settings};

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, to_value};
-use store::{Settings, StoreError, StoredDevice};
+use store::{ReadTx, Settings, StoreError, StoredDevice, Subject};
 use twofactor::{Digits, MAX_SPAN_SECS, TimeStep};
 use zeroize::Zeroizing;
 
@@ -120,21 +120,30 @@ impl Changes {
         Ok(true)
     }
 
-    /// Refuses settings under which a code would be good for too long. Only a caller who changes one
-    /// of the two is told, so that nothing stands in the way of turning it off.
-    fn check_span(&self, new: &Settings) -> Result<(), CallError> {
-        let span = new.window.span_secs(new.step);
+    /// Refuses settings under which a code, of whatever device, would be good for too long. Only a
+    /// caller who changes one of the two is told, so that nothing stands in the way of turning it off.
+    fn check_span(&self, tx: &ReadTx<'_>, new: &Settings) -> Result<(), CallError> {
         let attribute = match (self.window, self.interval) {
             (Some(_), _) => "auth_twofactor_update.window",
             (None, Some(_)) => "auth_twofactor_update.interval",
             (None, None) => return Ok(()),
         };
+        let longest = tx.longest_step()?;
+        let longest = longest.filter(|longest| longest.as_secs() > new.step.as_secs());
+        let span = new.window.span_secs(longest.unwrap_or(new.step));
         if span <= MAX_SPAN_SECS {
             return Ok(());
         }
-        let message = format!(
+        let mut message = format!(
             "(2 * window + 1) * interval should be at most {MAX_SPAN_SECS} seconds, not {span}"
         );
+        if let Some(longest) = longest {
+            let device = format!(
+                ": there is a device with the interval {}",
+                longest.as_secs()
+            );
+            message.push_str(&device);
+        }
         Err(CallError::Invalid(vec![Issue::new(attribute, message)]))
     }
 }
@@ -154,11 +163,12 @@ impl Write for Update {
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<Config, CallError> {
         let old = write.tx.settings()?;
         let new = self.auth_twofactor_update.apply(old);
-        self.auth_twofactor_update.check_span(&new)?;
-        if new.enabled && (!old.enabled || !write.tx.has_active_device(ROOT)?) {
+        // Not by whatever else is changed: nobody asked for a device then, and nobody would have it.
+        if new.enabled && !old.enabled {
             ensure_device(write, &new)?;
         }
         let is_reshaped = self.auth_twofactor_update.reshape(write)?;
+        self.auth_twofactor_update.check_span(write.tx, &new)?;
         if new != old || is_reshaped {
             write.tx.put_settings(&new)?;
             write.audit(outcome(&old, &new))?;
@@ -206,10 +216,15 @@ const OFF: &str = "Two-factor authentication is off for everybody. To turn it on
 /// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
 /// nobody could pass with it.
 fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
-    match write.tx.first_active_device(ROOT)? {
-        Some(_) => Ok(()),
-        None => issue_device(write, settings),
+    if write.tx.first_active_device(ROOT)?.is_some() {
+        return Ok(());
     }
+    issue_device(write, settings)?;
+    let root = Subject {
+        account: Some(lookup::ROOT),
+        ..Subject::default()
+    };
+    write.audit_login("issued", &root)
 }
 
 pub(crate) fn emit_config(

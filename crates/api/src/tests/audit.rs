@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn entries_are_filtered_and_paged() {
     let mut machine = Machine::new();
-    machine.update(json!({ "enabled": true }));
+    machine.update(json!({ "window": 1 }));
     for name in ["daemon", "bin", "daemon"] {
         machine.now += 1;
         machine.ok("auth.twofactor.grace.create", json!([{ "username": name }]));
@@ -26,7 +26,7 @@ fn entries_are_filtered_and_paged() {
     check(json!({ "limit": 2, "before": 3 }), &[2, 1]);
     check(json!({ "username": "daemon" }), &[4, 2]);
     check(json!({ "username": "nobody-has-this-name" }), &[]);
-    check(json!({ "outcome": "enabled" }), &[1]);
+    check(json!({ "outcome": "changed" }), &[1]);
     check(
         json!({ "method": "auth.twofactor.grace.create", "username": "bin" }),
         &[3],
