@@ -79,6 +79,32 @@ mod with_a_user_database_that_hangs {
         assert_eq!(slow.recv()["result"]["secret_configured"], false);
     }
 
+    /// However many of them hang, codes and recovery codes are judged, and root's calls answered.
+    #[test]
+    fn look_ups_that_hang_keep_neither_strangers_codes_nor_recovery_codes_waiting() {
+        let daemon = Daemon::builder().accounts(&ALICE).start();
+        let mut root = daemon.connect();
+        enable(&mut root);
+        let hang = daemon.accounts().hang();
+        let mut doors = daemon.connect();
+        let proven = json!([{"username": "alice", "service": "sudo", "factor": "password"}]);
+        for id in 0..2 {
+            doors.send(&request(id, "auth.twofactor.authenticate", proven.clone()));
+            ask(&mut doors, 10 + id);
+        }
+        handed_in(&mut doors);
+        root.call("auth.twofactor.recovery.generate", json!(["root"]));
+        let recovery = "A-AAAA-AAAA-AAAA-AAAA";
+        for (token, verdict) in [(None, "CODE_REQUIRED"), (Some(recovery), "WRONG")] {
+            let login = json!([{"username": "alice", "service": "sudo", "token": token}]);
+            let answer = root.call("auth.twofactor.authenticate", login);
+            assert_eq!(answer["verdict"], verdict, "{answer}");
+        }
+        hang.end(daemon.accounts(), &ALICE);
+        let answered = (0..4).filter(|_| doors.recv().get("result").is_some());
+        assert_eq!(answered.count(), 4);
+    }
+
     /// Two look-ups run and 64 wait; the next is told so at once, and is none of those.
     #[test]
     fn too_many_look_ups_are_refused_and_the_others_answered() {
