@@ -208,7 +208,7 @@ fn in_a_pipe() {
 
 #[test]
 fn no_room_for_ascii_on_a_console() {
-    let why = "or a UTF-8 locale (LANG=C.UTF-8) without --ascii; this terminal has 80 and 24";
+    let why = "or a UTF-8 locale (LC_ALL=C.UTF-8) without --ascii; this terminal has 80 and 24";
     check_typed(CONSOLE, "--ascii", "nas", why);
     check_typed(
         Terminal {

@@ -70,7 +70,7 @@ pub(crate) struct ConnectionArgs {
         hide_env = true
     )]
     timeout: Option<u64>,
-    /// Say nothing on stderr when a call fails
+    /// Say nothing on stderr of what was done or refused
     #[arg(short, long, global = true)]
     quiet: bool,
 }

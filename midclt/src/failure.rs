@@ -1,6 +1,8 @@
 //! What went wrong, as lines for stderr and an exit status: each with the cure, never a trace of
 //! our own.
 
+mod commands;
+
 use std::path::Path;
 
 use client::{Absence, CallError, Error};
@@ -102,10 +104,12 @@ impl Request<'_> {
 
     fn not_running(&self, absence: Absence) -> Failure {
         let socket = self.socket.display();
-        let cure = if self.socket == Path::new(client::DEFAULT_SOCKET) {
+        let cure = if self.socket != Path::new(client::DEFAULT_SOCKET) {
+            "start it, or name another socket with -u"
+        } else if has_unit() {
             "systemctl start middlewared"
         } else {
-            "start it, or name another socket with -u"
+            "start it as root: middlewared"
         };
         let line = format!("midclt: middlewared is not running ({absence} {socket}): {cure}");
         let first = self.is_call().then(|| CALL_NOT_RUNNING.to_owned());
@@ -115,10 +119,16 @@ impl Request<'_> {
     fn timeout(&self) -> Failure {
         let first = self.is_call().then(|| "Call timeout".to_owned());
         let line = format!(
-            "midclt: middlewared did not answer within {} s: systemctl status middlewared",
+            "midclt: middlewared did not answer within {} s",
             self.seconds
         );
-        Failure::lines(first.into_iter().chain([line]))
+        let cure = if has_unit() {
+            "midclt: where it hangs: systemctl restart middlewared"
+        } else {
+            "midclt: where it hangs: kill -9 \"$(cat /var/lib/middlewared/lock)\", then as root: \
+             middlewared"
+        };
+        Failure::lines(first.into_iter().chain([line, cure.to_owned()]))
     }
 
     fn closed(&self, code: Option<u16>, reason: Option<&str>) -> Failure {
@@ -152,7 +162,12 @@ impl Request<'_> {
         }
         let not_root =
             error.errno() == Some(Errno::EACCES as i32) && !nix::unistd::geteuid().is_root();
-        Failure::lines(lines_of(error))
+        let lines = if self.command.starts_with("2fa ") {
+            commands::lines_for_people(error)
+        } else {
+            lines_of(error)
+        };
+        Failure::lines(lines)
             .and(not_root.then(|| self.needs_root()))
             .and(self.meant(error))
     }
@@ -171,6 +186,17 @@ impl Request<'_> {
             None => "midclt: midclt methods lists what there is".to_owned(),
         })
     }
+}
+
+/// Whether systemd knows the daemon: no unit comes with it.
+fn has_unit() -> bool {
+    const DIRECTORIES: [&str; 3] = [
+        "/etc/systemd/system",
+        "/usr/lib/systemd/system",
+        "/lib/systemd/system",
+    ];
+    let is_in = |directory: &str| Path::new(directory).join("middlewared.service").exists();
+    DIRECTORIES.iter().any(|directory| is_in(directory))
 }
 
 /// An error of the API as the original prints it.
@@ -237,7 +263,7 @@ mod tests {
             assert_eq!(said(command, socket, &error), expected);
         };
         let cure = "midclt: middlewared is not running (no socket at \
-                    /run/middleware/middlewared.sock): systemctl start middlewared";
+                    /run/middleware/middlewared.sock): start it as root: middlewared";
         check("ping", client::DEFAULT_SOCKET, cure);
         check(
             "call a.b",
@@ -322,7 +348,7 @@ mod tests {
         check(
             "ping",
             Error::Timeout,
-            "midclt: middlewared did not answer within 60 s: systemctl status middlewared",
+            "midclt: middlewared did not answer within 60 s",
         );
         check(
             "ping",

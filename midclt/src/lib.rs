@@ -12,6 +12,7 @@ mod cli;
 mod completion;
 mod contract;
 mod failure;
+mod keyboard;
 mod layout;
 mod methods;
 mod output;

@@ -128,8 +128,8 @@ pub(crate) fn add(
     check_span(write.tx, new.device)?;
     if write.tx.count_devices(account.uid)? >= MOST_DEVICES {
         let message = format!(
-            "'{}' has {MOST_DEVICES} devices already. Remove one first: midclt call \
-             auth.twofactor.device.delete ID",
+            "'{0}' has {MOST_DEVICES} devices already. Remove one first: midclt 2fa device list {0}, \
+             then midclt 2fa device remove ID",
             account.name
         );
         return Err(CallError::refused(Errno::EBUSY, message));

@@ -14,12 +14,12 @@ use crate::layout::count;
 #[derive(Debug, Args)]
 #[command(override_usage = "\
 midclt 2fa bypass USER --reason TEXT [--minutes N] [--uses N]
-       midclt 2fa bypass --everybody --reason TEXT [--minutes N] [--uses N] [--yes]
+       midclt 2fa bypass --everybody --uses N --reason TEXT [--minutes N] [--yes]
        midclt 2fa bypass --list [USER]
        midclt 2fa bypass --delete ID")]
 #[command(after_help = "\
 It ends after its minutes, after its logins, and when the machine is
-restarted. It is written to the log.
+restarted. The policy may allow less than 1440 minutes and 10 logins.
 
 Examples:
   midclt 2fa bypass alice --reason 'left the phone at home'
@@ -31,15 +31,17 @@ pub(crate) struct BypassArgs {
     #[arg(value_name = "USER", required_unless_present_any = ["everybody", "list", "delete"])]
     user: Option<String>,
     /// Everybody: who has a password or key gets in
-    #[arg(long, conflicts_with_all = ["user", "list", "delete"])]
+    #[arg(long, requires = "uses", conflicts_with_all = ["user", "list", "delete"])]
     everybody: bool,
-    /// For how long [default: 15]
+    /// For how long, 1 to 1440 [default: 15]
     #[arg(long, value_name = "N", conflicts_with_all = ["list", "delete"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=1440))]
     minutes: Option<u32>,
-    /// For how many logins [default: 1]
+    /// For how many logins in all, 1 to 10 [default: 1]
     #[arg(long, value_name = "N", conflicts_with_all = ["list", "delete"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=10))]
     uses: Option<u32>,
-    /// Why; for the log
+    /// Why, in 1 to 64 characters; --list shows it
     #[arg(long, value_name = "TEXT", required_unless_present_any = ["list", "delete"])]
     #[arg(conflicts_with_all = ["list", "delete"])]
     reason: Option<String>,
@@ -54,9 +56,19 @@ pub(crate) struct BypassArgs {
     json: JsonArg,
 }
 
-const EVERYBODY: &str = "\
-For that time a password or key is enough, for every account of this machine.
-To let one person in: midclt 2fa bypass USER --reason TEXT";
+/// What a bypass of everybody means.
+fn everybody(args: &BypassArgs) -> String {
+    let minutes = count(args.minutes.unwrap_or(MINUTES).into(), "minute");
+    let logins = count(args.uses.unwrap_or_default().into(), "login");
+    format!(
+        "For {minutes} a password or key is enough, for every account of this machine:\n\
+         {logins} IN ALL, whoever comes first.\n\
+         To let one person in: midclt 2fa bypass USER --reason TEXT"
+    )
+}
+
+/// How long the daemon makes a bypass where nothing is said.
+const MINUTES: u32 = 15;
 
 /// Creates, lists or deletes bypasses.
 pub(super) fn run(connection: &Connection, args: &BypassArgs) -> Result<(), Failure> {
@@ -71,10 +83,12 @@ pub(super) fn run(connection: &Connection, args: &BypassArgs) -> Result<(), Fail
             user: args.user.as_deref(),
             form,
         };
-        return permit::list(&daemon, &query, row);
+        return permit::list(&daemon, &query, HEAD, row);
     }
     if args.everybody {
-        args.yes.consent()?.to(EVERYBODY, "Let everybody in?")?;
+        args.yes
+            .consent()?
+            .to(&everybody(args), "Let everybody in?")?;
     }
     create(&daemon, args, form)
 }
@@ -97,7 +111,9 @@ fn create(daemon: &Daemon<'_>, args: &BypassArgs, form: Form) -> Result<(), Fail
             time::minute(bypass.until),
             bypass.id
         )
-    })
+    })?;
+    daemon.remark_off();
+    Ok(())
 }
 
 /// `alice`, `EVERYBODY`.
@@ -105,12 +121,14 @@ pub(super) fn who(bypass: &wire::Bypass) -> &str {
     bypass.username.as_deref().unwrap_or("EVERYBODY")
 }
 
+const HEAD: [&str; 5] = ["ID", "USER", "UNTIL (UTC)", "LOGINS", "REASON"];
+
 fn row(bypass: &wire::Bypass) -> [String; 5] {
     [
         bypass.id.to_string(),
         who(bypass).to_owned(),
-        format!("until {}", time::minute(bypass.until)),
-        count(bypass.uses_left.into(), "login"),
+        time::short_minute(bypass.until),
+        bypass.uses_left.to_string(),
         bypass.reason.clone(),
     ]
 }

@@ -4,10 +4,12 @@
 //! daemon may be restarted meanwhile.
 
 use client::{Client, Deadline, Error};
+use nix::errno::Errno;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use serde_json::value::RawValue;
+use serde_json::{Map, Value, json};
 
+use super::off;
 use crate::cli::Connection;
 use crate::failure::{Failure, Request};
 use crate::{output, result};
@@ -47,6 +49,34 @@ impl<'a> Daemon<'a> {
         params: &[Value],
     ) -> Result<T, Failure> {
         read(&self.call(method, params)?)
+    }
+
+    /// Before a question about an account: whether there is one. Other errors are not of interest.
+    pub(super) fn check_user(&self, user: &str) -> Result<(), Failure> {
+        let answer = self.try_call("user.twofactor_config", &[json!(user)]);
+        match answer {
+            Err(Error::Call(error)) if error.errno() == Some(Errno::ENOENT as i32) => {
+                Err(self.failure(&Error::Call(error)))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// After something was permitted: that it makes no difference now.
+    pub(super) fn remark_off(&self) {
+        if self
+            .settings()
+            .is_some_and(|settings| off::is_off(&settings))
+        {
+            self.remark(&[
+                "midclt: two-factor authentication is off: nobody is asked for a code anyway",
+            ]);
+        }
+    }
+
+    /// The settings, where they can be had: for what is only good to know.
+    pub(super) fn settings(&self) -> Option<Box<RawValue>> {
+        self.try_call("auth.twofactor.config", &[]).ok()
     }
 
     /// Puts an error into words.
@@ -101,5 +131,16 @@ impl Form {
             Self::Text => output::page(&text(read(answer)?)),
             Self::Json => output::line(&result::to_json(&read(answer)?)),
         }
+    }
+
+    /// Prints the settings. Root's secret, which they have, is left out: whoever turns something on
+    /// or off does not want it on the screen or in a log.
+    pub(super) fn print_settings(self, answer: &RawValue, text: &str) -> Result<(), Failure> {
+        if self == Self::Text {
+            return output::page(text);
+        }
+        let mut settings: Map<String, Value> = read(answer)?;
+        settings.shift_remove("secret");
+        output::line(&result::to_json(&Value::Object(settings)))
     }
 }

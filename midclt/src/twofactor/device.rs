@@ -8,7 +8,7 @@ use super::daemon::{Daemon, Form, read};
 use super::enrol::{self, Judged};
 use super::qr::{PictureArgs, Place, PngArg};
 use super::wire::{self, NewDevice};
-use super::{JsonArg, YesArg, talk, time};
+use super::{JsonArg, YesArg, off, talk, time};
 use crate::cli::Connection;
 use crate::failure::Failure;
 use crate::layout::{shorten, table};
@@ -38,7 +38,7 @@ pub(crate) struct AddArgs {
     /// Whose
     #[arg(value_name = "USER")]
     user: String,
-    /// What to call it
+    /// What to call it, in 1 to 64 characters
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// The invite that is used up by it
@@ -56,7 +56,7 @@ Examples:
   midclt 2fa device confirm 3 --code 123456")]
 pub(crate) struct ConfirmArgs {
     /// Its number; see midclt 2fa device list
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     id: i64,
     /// The code that it shows now
     #[arg(long, value_name = "CODE")]
@@ -86,9 +86,9 @@ Examples:
   midclt 2fa device rename 3 tablet")]
 pub(crate) struct RenameArgs {
     /// Its number; see midclt 2fa device list
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     id: i64,
-    /// The new name
+    /// The new name, of 1 to 64 characters
     #[arg(value_name = "NAME")]
     name: String,
     #[command(flatten)]
@@ -103,7 +103,7 @@ Examples:
   midclt 2fa device remove 3 --yes")]
 pub(crate) struct RemoveArgs {
     /// Its number; see midclt 2fa device list
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = number)]
     id: i64,
     #[command(flatten)]
     yes: YesArg,
@@ -199,7 +199,10 @@ fn confirm(daemon: &Daemon<'_>, args: &ConfirmArgs) -> Result<(), Failure> {
             Judged::Right(answer) => answer,
             Judged::Wrong(why) => return Err(Failure::told(format!("midclt: {why}"))),
         },
-        None if talk::can_ask() => enrol::ask("Type the code that the app shows: ", judge)?,
+        None if talk::can_ask() => {
+            check_pending(daemon, args.id)?;
+            enrol::ask("Type the code that the app shows: ", judge)?
+        }
         None => {
             return Err(Failure::usage(
                 "there is no terminal to ask for the code on: --code is missing",
@@ -207,6 +210,20 @@ fn confirm(daemon: &Daemon<'_>, args: &ConfirmArgs) -> Result<(), Failure> {
         }
     };
     args.json.form().print(&answer, is_active)
+}
+
+/// Before a code is asked for: whether it is of any use.
+fn check_pending(daemon: &Daemon<'_>, id: i64) -> Result<(), Failure> {
+    let devices = query(daemon, None)?;
+    let message = match devices.iter().find(|device| device.id == id) {
+        None => format!("midclt: there is no device {id}: midclt 2fa device list"),
+        Some(device) if device.is_active() => {
+            let (name, user) = (&device.name, &device.username);
+            format!("midclt: device {id} ({name}) of {user} is active already")
+        }
+        Some(_) => return Ok(()),
+    };
+    Err(Failure::told(message))
 }
 
 fn list(daemon: &Daemon<'_>, args: &ListArgs) -> Result<(), Failure> {
@@ -261,7 +278,9 @@ fn remove(daemon: &Daemon<'_>, args: &RemoveArgs) -> Result<(), Failure> {
     if consent == talk::Consent::Asked {
         // One that is not there is the daemon's to tell.
         let devices = query(daemon, None)?;
-        if let Some(what) = removal(&devices, args.id) {
+        let is_off = |settings: Box<RawValue>| off::is_off(&settings);
+        let is_on = !daemon.settings().is_some_and(is_off);
+        if let Some(what) = removal(&devices, args.id, is_on) {
             consent.to(&what, "Remove it?")?;
         }
     }
@@ -271,7 +290,7 @@ fn remove(daemon: &Daemon<'_>, args: &RemoveArgs) -> Result<(), Failure> {
 }
 
 /// What a removal means.
-fn removal(devices: &[wire::Device], id: i64) -> Option<String> {
+fn removal(devices: &[wire::Device], id: i64, is_on: bool) -> Option<String> {
     let device = devices.iter().find(|device| device.id == id)?;
     let others = devices
         .iter()
@@ -283,9 +302,21 @@ fn removal(devices: &[wire::Device], id: i64) -> Option<String> {
         device.state()
     );
     if device.is_active() && others.count() == 0 {
-        text.push_str("\nIt is the last one: the account then counts as not enrolled.");
+        text.push_str("\nIt is the last one: the account then counts as not enrolled");
+        text.push_str(if is_on { REFUSED } else { "." });
     }
     Some(text)
+}
+
+/// What that means while two-factor authentication is on.
+const REFUSED: &str = ", and a service\n\
+    that asks refuses it, unless it is exempt, in grace, let in by a bypass, or the\n\
+    policy is unenrolled=ALLOW.";
+
+/// The number of a device.
+fn number(text: &str) -> Result<i64, String> {
+    let wrong = |_| "a device number, see midclt 2fa device list".to_owned();
+    text.parse().map_err(wrong)
 }
 
 #[cfg(test)]
@@ -321,9 +352,13 @@ ID  USER   NAME              STATE    CODES   LAST USED (UTC)
     #[test]
     fn what_a_removal_means() {
         let check = |id: i64, expected: Option<&str>| {
-            assert_eq!(removal(&devices(), id).as_deref(), expected, "{id}");
+            let found = removal(&devices(), id, false);
+            assert_eq!(found.as_deref(), expected, "{id}");
         };
         let last = "\nIt is the last one: the account then counts as not enrolled.";
+        let on = removal(&devices(), 1, true).unwrap();
+        assert!(on.contains("a service\nthat asks refuses it"), "{on}");
+        assert!(on.lines().all(|line| line.len() <= 80), "{on}");
         check(
             1,
             Some(&format!(

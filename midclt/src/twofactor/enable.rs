@@ -1,12 +1,12 @@
 //! `midclt 2fa enable`: first a phone that works and a way back, then on.
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::daemon::Daemon;
 use super::enrol::{Judged, ask, enrol, verify};
 use super::qr::PictureArgs;
-use super::status::Status;
+use super::status::{NOBODY_ASKS, SSHD_IS_NOT_ASKED, Status};
 use super::wire::Device;
 use super::{JsonArg, ROOT, YesArg, device, recovery, talk};
 use crate::cli::Connection;
@@ -58,29 +58,60 @@ pub(super) fn run(connection: &Connection, args: &EnableArgs) -> Result<(), Fail
     let daemon = Daemon::new(connection, "2fa enable");
     let mut kept = Vec::new();
     let prepared = prepare(&daemon, args, &mut kept);
-    let status = prepared.map_err(|failure| not_on(failure, kept))?;
+    let (status, way_back) = prepared.map_err(|failure| not_on(failure, kept))?;
+    let form = args.json.form();
     if status.enabled {
         let answer = daemon.call("auth.twofactor.config", &[])?;
-        let text = |_: Value| "It is on already.\nHow it stands: midclt 2fa status\n".to_owned();
-        return args.json.form().print(&answer, text);
+        return form.print_settings(&answer, ON_ALREADY);
     }
     let window = status.window.max(WINDOW);
     let request = json!({"enabled": true, "window": window});
     let answer = daemon.call("auth.twofactor.update", &[request])?;
-    args.json.form().print(&answer, |_: Value| ON.to_owned())
+    form.print_settings(&answer, &is_on(&status))?;
+    if way_back == WayBack::Missing {
+        let user = &args.user;
+        output::note(&format!(
+            "midclt: {user} has NO recovery codes: midclt 2fa recovery {user}"
+        ));
+    }
+    Ok(())
 }
 
-const ON: &str = "\
-Two-factor authentication is on.
-Log in with a code from another place now, before you close this session.
-How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable
-";
+const ON_ALREADY: &str = "It is on already.\nHow it stands: midclt 2fa status\n";
+
+/// What is true now, and what is not.
+fn is_on(status: &Status) -> String {
+    let mut text = "Two-factor authentication is on.\n".to_owned();
+    if status.window < WINDOW {
+        text.push_str("Codes of one step before and after now are accepted: window is 1 now.\n");
+    }
+    text.push_str(NOBODY_ASKS);
+    text.push('\n');
+    if !status.ssh {
+        text.push_str(SSHD_IS_NOT_ASKED);
+        text.push('\n');
+    }
+    text.push_str(
+        "How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable\n",
+    );
+    text
+}
+
+/// Whether there is a way in without the phone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum WayBack {
+    /// Recovery codes, or nobody was asked about them.
+    There,
+    /// Somebody said that they are not saved.
+    Missing,
+}
 
 fn not_on(failure: Failure, kept: Vec<String>) -> Failure {
-    if failure.exit == 1 {
-        failure.with(std::iter::once(NOT_ON.to_owned()).chain(kept))
-    } else {
+    // Wrong usage is told before there is anything to turn on.
+    if failure.exit == 2 {
         failure
+    } else {
+        failure.with(std::iter::once(NOT_ON.to_owned()).chain(kept))
     }
 }
 
@@ -90,7 +121,7 @@ fn prepare(
     daemon: &Daemon<'_>,
     args: &EnableArgs,
     kept: &mut Vec<String>,
-) -> Result<Status, Failure> {
+) -> Result<(Status, WayBack), Failure> {
     let consent = args.yes.consent()?;
     if args.code.is_none() && !talk::can_ask() {
         return Err(Failure::usage(
@@ -99,7 +130,7 @@ fn prepare(
     }
     let status: Status = daemon.ask("auth.twofactor.status", &[])?;
     if status.enabled {
-        return Ok(status);
+        return Ok((status, WayBack::There));
     }
     if !status.clock.synchronised && !args.force {
         return Err(unsynchronised());
@@ -114,12 +145,12 @@ fn prepare(
         return Err(no_device(ROOT));
     }
     consent.to(&caution(&status, &args.user), "Go on?")?;
-    set_up(daemon, args, &active, kept)?;
+    let way_back = set_up(daemon, args, &active, kept)?;
     if root_lacks_one {
         output::note(ROOT_TOO);
         first_device(daemon, ROOT, args, kept)?;
     }
-    Ok(status)
+    Ok((status, way_back))
 }
 
 const ROOT_TOO: &str = "\
@@ -131,19 +162,20 @@ fn set_up(
     args: &EnableArgs,
     active: &[Device],
     kept: &mut Vec<String>,
-) -> Result<(), Failure> {
+) -> Result<WayBack, Failure> {
     if active.is_empty() {
         first_device(daemon, &args.user, args, kept)?;
     } else {
         prove(daemon, args, active)?;
     }
+    let mut way_back = WayBack::There;
     if talk::can_ask() {
-        recovery_codes(daemon, args, kept)?;
+        way_back = recovery_codes(daemon, args, kept)?;
     }
     if active.len() < 2 && talk::can_ask() && !args.yes.yes {
         second_device(daemon, args, kept)?;
     }
-    Ok(())
+    Ok(way_back)
 }
 
 fn active_of(daemon: &Daemon<'_>, user: &str) -> Result<Vec<Device>, Failure> {
@@ -153,7 +185,7 @@ fn active_of(daemon: &Daemon<'_>, user: &str) -> Result<Vec<Device>, Failure> {
 
 fn unsynchronised() -> Failure {
     let lines = [
-        "midclt: the clock of this machine is not synchronised, and codes are judged by it",
+        "midclt: the clock of this machine is not synchronised; codes are judged by it",
         "midclt: look at it with timedatectl, or turn it on all the same with --force",
     ];
     Failure {
@@ -174,7 +206,12 @@ fn caution(status: &Status, user: &str) -> String {
     let mut lines = vec![
         "Two-factor authentication will be on for every account of this machine: a".to_owned(),
         "service that asks wants a code after the password or the key.".to_owned(),
+        NOBODY_ASKS.to_owned(),
     ];
+    if status.window < WINDOW {
+        lines
+            .push("Codes of one step before and after now will be accepted (window 1).".to_owned());
+    }
     let (number, names) = status.unenrolled_besides(user);
     if number > 0 {
         let accounts = count(number, "other account");
@@ -185,17 +222,12 @@ fn caution(status: &Status, user: &str) -> String {
         );
         lines.extend(wrap(&text, 78));
         lines.push(
-            "  midclt 2fa invite NAME     or, for some days: midclt 2fa grace NAME".to_owned(),
+            "  midclt 2fa device add NAME     or, for some days: midclt 2fa grace NAME".to_owned(),
         );
     }
-    lines.extend(END_OF_CAUTION.map(str::to_owned));
+    lines.push("The way back, as root on a console: midclt 2fa disable".to_owned());
     lines.join("\n")
 }
-
-const END_OF_CAUTION: [&str; 2] = [
-    "Keep this session open until a login with a code has worked from elsewhere.",
-    "The way back, as root on a console: midclt 2fa disable",
-];
 
 /// A code of a phone that has the secret already.
 fn prove(daemon: &Daemon<'_>, args: &EnableArgs, active: &[Device]) -> Result<(), Failure> {
@@ -232,10 +264,10 @@ fn recovery_codes(
     daemon: &Daemon<'_>,
     args: &EnableArgs,
     kept: &mut Vec<String>,
-) -> Result<(), Failure> {
+) -> Result<WayBack, Failure> {
     let user = args.user.as_str();
     if recovery::remaining(daemon, user)?.remaining > 0 {
-        return Ok(());
+        return Ok(WayBack::There);
     }
     let codes = recovery::generate(daemon, user)?;
     output::note(codes.sheet(user).trim_end());
@@ -244,10 +276,11 @@ fn recovery_codes(
     if recovery::settle(daemon, &codes, args.yes.yes)? {
         kept.truncate(before);
         kept.push(format!("midclt: kept: the recovery codes of {user}"));
+        Ok(WayBack::There)
     } else {
         output::note(&codes.later().join("\n"));
+        Ok(WayBack::Missing)
     }
-    Ok(())
 }
 
 fn second_device(

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::daemon::{Daemon, read};
 use super::qr::{PictureArgs, Place, Shown};
-use super::wire::NewDevice;
-use super::{talk, time};
+use super::wire::{self, NewDevice};
+use super::{device, talk, time};
 use crate::failure::Failure;
 use crate::layout::wrap;
 use crate::output;
@@ -23,12 +23,48 @@ pub(super) enum Judged<T> {
     Wrong(String),
 }
 
-/// Creates a pending device; the answer has its secret.
+/// Creates a pending device, in place of the one of the same name that was never finished; the
+/// answer has its secret.
 pub(super) fn create(daemon: &Daemon<'_>, request: &Value) -> Result<Box<RawValue>, Failure> {
+    // What is to be replaced by a renewal is the daemon's to clear.
+    if request.get("replaces").is_none() {
+        let user = request.get("username").and_then(Value::as_str);
+        let wanted = request.get("name").and_then(Value::as_str);
+        for device in unfinished(&device::query(daemon, user)?, wanted) {
+            daemon.call("auth.twofactor.device.delete", &[json!(device.id)])?;
+            daemon.remark(&[format!(
+                "midclt: device {} ({}) of {} was never finished, and is replaced",
+                device.id, device.name, device.username
+            )]);
+        }
+    }
     daemon.call(
         "auth.twofactor.device.create",
         std::slice::from_ref(request),
     )
+}
+
+/// The pending devices that have the name of a new one: the wanted one, or what the daemon calls a
+/// device without one, "phone", "phone 2" and so on.
+fn unfinished<'a>(
+    devices: &'a [wire::Device],
+    wanted: Option<&str>,
+) -> impl Iterator<Item = &'a wire::Device> {
+    let is_active = |name: &str| {
+        let mut active = devices.iter().filter(|device| device.is_active());
+        active.any(|device| device.name == name)
+    };
+    let mut name = wanted.unwrap_or("phone").to_owned();
+    let mut number = 1;
+    while wanted.is_none() && is_active(&name) {
+        number += 1;
+        name = format!("phone {number}");
+    }
+    // An active device keeps the name, and the new one is refused.
+    let is_free = !is_active(&name);
+    let has_name =
+        move |device: &&wire::Device| is_free && !device.is_active() && device.name == name;
+    devices.iter().filter(has_name)
 }
 
 /// Shows a new device to a phone and asks for codes until one is right. The answer is the device.
@@ -156,6 +192,37 @@ fn advice(why: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn which_device_is_replaced() {
+        let device = |id: i64, name: &str, state: &str| {
+            json!({"id": id, "username": "u", "name": name, "state": state, "otp_digits": 6,
+                   "interval": 30, "last_used": null, "expires": null})
+        };
+        let check = |devices: Value, wanted: Option<&str>, expected: &[i64]| {
+            let devices: Vec<wire::Device> = serde_json::from_value(devices).unwrap();
+            let found: Vec<_> = unfinished(&devices, wanted)
+                .map(|device| device.id)
+                .collect();
+            assert_eq!(found, expected, "{wanted:?}");
+        };
+        let first = json!([
+            device(1, "phone", "PENDING"),
+            device(2, "tablet", "PENDING")
+        ]);
+        check(first.clone(), None, &[1]);
+        check(first.clone(), Some("tablet"), &[2]);
+        check(first, Some("watch"), &[]);
+        let second = json!([
+            device(1, "phone", "ACTIVE"),
+            device(2, "phone", "PENDING"),
+            device(3, "phone 2", "PENDING"),
+            device(4, "phone 3", "PENDING")
+        ]);
+        check(second.clone(), None, &[3]);
+        check(second, Some("phone"), &[]);
+        check(json!([]), None, &[]);
+    }
 
     #[test]
     fn which_errors_are_a_wrong_code() {

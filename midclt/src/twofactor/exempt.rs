@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::daemon::Daemon;
 use super::permit::{self, ListArg, Query};
+use super::talk::Consent;
 use super::{JsonArg, YesArg, time, wire};
 use crate::cli::Connection;
 use crate::failure::Failure;
@@ -33,10 +34,11 @@ pub(crate) struct ExemptArgs {
     #[arg(required_unless_present_any = ["days", "list", "delete"])]
     #[arg(conflicts_with_all = ["list", "delete"])]
     until: Option<i64>,
-    /// It ends in so many days
+    /// It ends in so many days, 1 to 366
     #[arg(long, value_name = "N", conflicts_with_all = ["until", "list", "delete"])]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=366))]
     days: Option<u16>,
-    /// Why; for the log
+    /// Why, in 1 to 64 characters; --list shows it
     #[arg(long, value_name = "TEXT", required_unless_present_any = ["list", "delete"])]
     #[arg(conflicts_with_all = ["list", "delete"])]
     reason: Option<String>,
@@ -64,7 +66,7 @@ pub(super) fn run(connection: &Connection, args: &ExemptArgs) -> Result<(), Fail
             user: args.user.as_deref(),
             form,
         };
-        return permit::list(&daemon, &query, row);
+        return permit::list(&daemon, &query, HEAD, row);
     }
     create(&daemon, args)
 }
@@ -79,7 +81,12 @@ fn create(daemon: &Daemon<'_>, args: &ExemptArgs) -> Result<(), Failure> {
         time::minute(until),
         time::span(until.saturating_sub(now))
     );
-    args.yes.consent()?.to(&what, "Exempt it?")?;
+    let consent = args.yes.consent()?;
+    check_date(until, now)?;
+    if consent == Consent::Asked {
+        daemon.check_user(user)?;
+    }
+    consent.to(&what, "Exempt it?")?;
     let request = json!({"username": user, "until": until, "reason": args.reason});
     let answer = daemon.call("auth.twofactor.exemption.create", &[request])?;
     args.json
@@ -95,11 +102,54 @@ fn create(daemon: &Daemon<'_>, args: &ExemptArgs) -> Result<(), Failure> {
         })
 }
 
+/// What the daemon would refuse, in days instead of seconds.
+fn check_date(until: i64, now: i64) -> Result<(), Failure> {
+    let latest = now.saturating_add(LONGEST * time::DAY);
+    if until <= now {
+        let now = time::minute(now);
+        return Err(Failure::usage(&format!(
+            "an exemption ends later than now, which is {now}"
+        )));
+    }
+    if until > latest {
+        let latest = time::minute(latest);
+        return Err(Failure::usage(&format!(
+            "an exemption ends within {LONGEST} days, by {latest}"
+        )));
+    }
+    Ok(())
+}
+
+/// Days of the longest exemption.
+const LONGEST: i64 = 366;
+
+const HEAD: [&str; 4] = ["ID", "USER", "UNTIL (UTC)", "REASON"];
+
 fn row(exemption: &wire::Exemption) -> [String; 4] {
     [
         exemption.id.to_string(),
         exemption.username.clone(),
-        format!("until {}", time::minute(exemption.until)),
+        time::short_minute(exemption.until),
         exemption.reason.clone(),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_that_are_refused() {
+        let check = |until: i64, expected: Option<&str>| {
+            let found = check_date(until, 1_795_508_731).err();
+            assert_eq!(found, expected.map(Failure::usage), "{until}");
+        };
+        let past = "an exemption ends later than now, which is 2026-11-24 08:25 UTC";
+        let far = "an exemption ends within 366 days, by 2027-11-25 08:25 UTC";
+        check(1_795_508_731, Some(past));
+        check(0, Some(past));
+        check(1_795_508_732, None);
+        check(1_795_508_731 + 366 * time::DAY, None);
+        check(1_795_508_732 + 366 * time::DAY, Some(far));
+    }
 }

@@ -27,8 +27,9 @@ pub(crate) struct GraceArgs {
     /// Which account
     #[arg(value_name = "USER", required_unless_present_any = ["list", "delete"])]
     user: Option<String>,
-    /// For how long [default: as the policy says]
+    /// For how long, 1 to 90 [default: as the policy says]
     #[arg(long, value_name = "N", conflicts_with_all = ["list", "delete"])]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=90))]
     days: Option<u16>,
     #[command(flatten)]
     list: ListArg,
@@ -52,7 +53,7 @@ pub(super) fn run(connection: &Connection, args: &GraceArgs) -> Result<(), Failu
             user: args.user.as_deref(),
             form,
         };
-        return permit::list(&daemon, &query, row);
+        return permit::list(&daemon, &query, ["USER", "UNTIL (UTC)"], row);
     }
     let mut request = Map::new();
     request.insert("username".to_owned(), json!(args.user));
@@ -64,14 +65,13 @@ pub(super) fn run(connection: &Connection, args: &GraceArgs) -> Result<(), Failu
         let (user, until) = (grace.username, time::minute(grace.until));
         format!(
             "{user} may log in without a device until {until}.\n\
-             To set one up: midclt 2fa invite {user}\n"
+             To set one up: midclt 2fa device add {user}\n"
         )
-    })
+    })?;
+    daemon.remark_off();
+    Ok(())
 }
 
 fn row(grace: &wire::Grace) -> [String; 2] {
-    [
-        grace.username.clone(),
-        format!("until {}", time::minute(grace.until)),
-    ]
+    [grace.username.clone(), time::short_minute(grace.until)]
 }

@@ -16,9 +16,9 @@ midclt 2fa invite USER [--hours N]
        midclt 2fa invite --list [USER]
        midclt 2fa invite --delete ID")]
 #[command(after_help = "\
-Give it to that person only: whoever has it and the password can set up a
-device. It is shown once. At this machine, root sets up a device without
-an invite: midclt 2fa device add USER.
+Nothing on this machine takes invites yet but root's own command, midclt
+2fa device add USER --invite; root needs none there. An invite is shown
+once. Give it to that person only.
 
 Examples:
   midclt 2fa invite alice
@@ -28,8 +28,9 @@ pub(crate) struct InviteArgs {
     /// Whom
     #[arg(value_name = "USER", required_unless_present_any = ["list", "delete"])]
     user: Option<String>,
-    /// For how long [default: 24]
+    /// For how long, 1 to 168 [default: 24]
     #[arg(long, value_name = "N", conflicts_with_all = ["list", "delete"])]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=168))]
     hours: Option<u32>,
     #[command(flatten)]
     list: ListArg,
@@ -53,7 +54,7 @@ pub(super) fn run(connection: &Connection, args: &InviteArgs) -> Result<(), Fail
             user: args.user.as_deref(),
             form,
         };
-        return permit::list(&daemon, &query, row);
+        return permit::list(&daemon, &query, ["ID", "USER", "UNTIL (UTC)"], row);
     }
     let mut request = Map::new();
     request.insert("username".to_owned(), json!(args.user));
@@ -65,10 +66,12 @@ pub(super) fn run(connection: &Connection, args: &InviteArgs) -> Result<(), Fail
         format!(
             "Invite for {}: {}\n\
              It works once, until {}. Nobody else may see it.\n\
+             Nothing here takes invites yet. Without one: midclt 2fa device add {}\n\
              To take it back: midclt 2fa invite --delete {}\n",
             invite.username,
             invite.invite.unwrap_or_default(),
             time::minute(invite.expires),
+            invite.username,
             invite.id
         )
     })
@@ -78,6 +81,6 @@ fn row(invite: &wire::Invitation) -> [String; 3] {
     [
         invite.id.to_string(),
         invite.username.clone(),
-        format!("until {}", time::minute(invite.expires)),
+        time::short_minute(invite.expires),
     ]
 }

@@ -41,13 +41,14 @@ pub(crate) use self::off::remind as remind_of_off;
 Examples:
   midclt 2fa status                              how it stands
   midclt 2fa enable                              a phone, codes, then on
-  midclt 2fa invite alice                        a device for somebody
+  midclt 2fa device add alice                    a device for somebody
   midclt 2fa bypass alice --reason 'phone lost'  in without a code, once
   midclt 2fa log alice                           what happened
   midclt 2fa disable                             off, for EVERYBODY
 
 Without a terminal nothing is asked: say --yes, and a code with --code.
-With --json each command prints its method's result. Times are UTC.")]
+With --json each command prints its method's result; enable and disable
+leave root's secret out. Times are UTC.")]
 pub(crate) enum TwoFactor {
     Status(status::StatusArgs),
     Enable(enable::EnableArgs),

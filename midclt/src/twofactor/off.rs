@@ -18,7 +18,7 @@ somebody turns it on again. Devices, recovery codes and settings are kept.
 To let one person in without a code instead:
   midclt 2fa bypass USER --reason TEXT";
 
-/// After it was turned off; on stderr.
+/// After a `midclt call` that turned it off; on stderr.
 const OFF: [&str; 3] = [
     "midclt: two-factor authentication is off for EVERYBODY on this machine",
     "midclt: to turn it on again: midclt 2fa enable",
@@ -41,17 +41,31 @@ pub(crate) struct DisableArgs {
     json: JsonArg,
 }
 
-/// One call and nothing else: this must work when everything else does not.
+/// Looks first, and goes on where that fails: this must work when everything else does not.
 pub(super) fn run(connection: &Connection, args: &DisableArgs) -> Result<(), Failure> {
     let daemon = Daemon::new(connection, "2fa disable");
-    args.yes
-        .consent()?
-        .to(CAUTION, "Turn it off for everybody?")?;
+    let consent = args.yes.consent()?;
+    let form = args.json.form();
+    if let Some(settings) = daemon.settings().filter(|settings| is_off(settings)) {
+        return form.print_settings(&settings, "It is off already.\n");
+    }
+    consent.to(CAUTION, "Turn it off for everybody?")?;
     let answer = daemon.call(METHOD, &[json!({"enabled": false})])?;
-    let done = |_: Value| "Two-factor authentication is off.\n".to_owned();
-    args.json.form().print(&answer, done)?;
-    daemon.remark(&OFF);
-    Ok(())
+    form.print_settings(&answer, DONE)
+}
+
+const DONE: &str = "\
+Two-factor authentication is off, for EVERYBODY. On again: midclt 2fa enable
+";
+
+/// Whether these settings say so.
+pub(super) fn is_off(settings: &RawValue) -> bool {
+    let settings: Result<Value, _> = serde_json::from_str(settings.get());
+    settings.is_ok_and(|settings| says_off(&settings))
+}
+
+fn says_off(settings: &Value) -> bool {
+    settings.get("enabled") == Some(&Value::Bool(false))
 }
 
 /// Says what it means, after a `midclt call` that turned it off.
@@ -64,9 +78,7 @@ pub(crate) fn remind(connection: &Connection, method: &str, params: &[Value], re
 }
 
 fn turned_off(method: &str, params: &[Value], result: &RawValue) -> bool {
-    let is_off = |value: &Value| value.get("enabled") == Some(&Value::Bool(false));
-    let asked = method == METHOD && params.first().is_some_and(is_off);
-    asked && serde_json::from_str(result.get()).is_ok_and(|result| is_off(&result))
+    method == METHOD && params.first().is_some_and(says_off) && is_off(result)
 }
 
 #[cfg(test)]
@@ -95,7 +107,7 @@ mod tests {
 
     #[test]
     fn texts_fit_a_console() {
-        for line in CAUTION.lines().chain(OFF) {
+        for line in CAUTION.lines().chain(OFF).chain(DONE.lines()) {
             assert!(line.len() <= 80, "{line}");
         }
     }

@@ -23,6 +23,7 @@ pub(super) struct ListArg {
 pub(super) fn list<T: DeserializeOwned, const N: usize>(
     daemon: &Daemon<'_>,
     query: &Query<'_>,
+    head: [&str; N],
     row: impl Fn(&T) -> [String; N],
 ) -> Result<(), Failure> {
     let params = query.user.map(|user| json!({"username": user}));
@@ -31,7 +32,8 @@ pub(super) fn list<T: DeserializeOwned, const N: usize>(
         if found.is_empty() {
             return "None.\n".to_owned();
         }
-        let rows: Vec<_> = found.iter().map(row).collect();
+        let mut rows = vec![head.map(str::to_owned)];
+        rows.extend(found.iter().map(row));
         table(&rows).join("\n") + "\n"
     })
 }

@@ -43,6 +43,16 @@ alone, for ever. Milder, for one account and some days: midclt 2fa grace USER";
 /// Show or change the rules for accounts without a device, and the throttle
 #[derive(Debug, Args)]
 #[command(after_help = "\
+Keys, each with the values that it takes:
+  unenrolled=DENY|ALLOW            accounts without a device
+  grace_days=1..90                 days to get a first device
+  bypass_minutes_max=1..1440       the longest bypass
+  bypass_uses_max=1..10            the most logins of a bypass
+  throttle.free_failures=1..5      wrong codes in a row without a wait
+  throttle.first_wait=30..3600     seconds; doubled each time, up to 1 h
+  throttle.source_failures=5..20   wrong codes of one address
+  throttle.account_failures=10..100    then new addresses are closed
+
 Examples:
   midclt 2fa policy
   midclt 2fa policy grace_days=30
@@ -80,7 +90,18 @@ fn pair(text: &str) -> Result<(String, Value), String> {
         .split_once('=')
         .filter(|(key, _)| !key.is_empty())
         .ok_or("a change is written KEY=VALUE")?;
-    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    if !MEANINGS.iter().any(|(known, _)| *known == key) {
+        let keys: Vec<_> = MEANINGS.iter().map(|(key, _)| *key).collect();
+        return Err(format!(
+            "there is no {key}; the keys are {}",
+            keys.join(", ")
+        ));
+    }
+    let value = match serde_json::from_str(value) {
+        Ok(Value::String(word)) => word.to_ascii_uppercase().into(),
+        Ok(value) => value,
+        Err(_) => value.to_ascii_uppercase().into(),
+    };
     Ok((key.to_owned(), value))
 }
 
@@ -154,15 +175,21 @@ mod tests {
             "throttle.free_failures=3 grace_days=7 throttle.first_wait=60",
             Some(r#"{"throttle":{"free_failures":3,"first_wait":60},"grace_days":7}"#),
         );
-        check("a=b=c", Some(r#"{"a":"b=c"}"#));
-        check("a=1 a=2", None);
-        check("throttle=1 throttle.first_wait=2", None);
+        check("unenrolled=deny", Some(r#"{"unenrolled":"DENY"}"#));
+        check("unenrolled=a=b", Some(r#"{"unenrolled":"A=B"}"#));
+        check("grace_days=1 grace_days=2", None);
     }
 
     #[test]
     fn words_that_are_no_change() {
         for word in ["", "grace_days", "=3"] {
             assert_eq!(pair(word).unwrap_err(), "a change is written KEY=VALUE");
+        }
+        for word in ["new=1", "throttle=1", "first_wait=30", "GRACE_DAYS=3"] {
+            let (key, _) = word.split_once('=').unwrap();
+            let wrong = pair(word).unwrap_err();
+            assert!(wrong.starts_with(&format!("there is no {key}; the keys are unenrolled, ")));
+            assert!(wrong.ends_with("throttle.account_failures"), "{wrong}");
         }
     }
 
@@ -174,7 +201,7 @@ mod tests {
         check("unenrolled=ALLOW", true);
         check("grace_days=9 unenrolled=\"ALLOW\"", true);
         check("unenrolled=DENY grace_days=9", false);
-        check("new=ALLOW", false);
+        check("unenrolled=allow", true);
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub(super) fn remaining(daemon: &Daemon<'_>, user: &str) -> Result<Left, Failure
 
 /// Asks whether the codes are saved, and makes them count if so.
 pub(super) fn settle(daemon: &Daemon<'_>, codes: &Codes, yes: bool) -> Result<bool, Failure> {
-    let saved = yes || talk::yes_or_no("Saved? From now on only these codes count.")?;
+    let saved = yes || talk::yes_or_no_in_words("Saved? From now on only these codes count.")?;
     if saved {
         let saved: Saved = read(&confirm(daemon, codes.id)?)?;
         output::note(saved.text().trim_end());

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::daemon::Daemon;
+use super::talk::Consent;
 use super::{JsonArg, YesArg};
 use crate::cli::Connection;
 use crate::failure::Failure;
@@ -13,7 +14,7 @@ use crate::failure::Failure;
 #[command(after_help = "\
 For an account that is gone, or a name that belongs to somebody else now.
 For a lost phone: midclt 2fa device remove ID, and then
-midclt 2fa invite USER.
+midclt 2fa device add USER.
 
 Examples:
   midclt 2fa reset alice
@@ -36,12 +37,16 @@ pub(super) fn run(connection: &Connection, args: &ResetArgs) -> Result<(), Failu
         "This forgets all devices of {user}, the recovery codes, invites, bypasses,\n\
          exemptions and failures. There is no way back: the phone must be set up anew."
     );
-    args.yes.consent()?.to(&what, "Forget it all?")?;
+    let consent = args.yes.consent()?;
+    if consent == Consent::Asked {
+        daemon.check_user(user)?;
+    }
+    consent.to(&what, "Forget it all?")?;
     let answer = daemon.call("user.unset_2fa_secret", &[json!(user)])?;
     args.json.form().print(&answer, |_: Value| {
         format!(
             "{user} has no second factor any more.\n\
-             To set one up: midclt 2fa device add {user}, or midclt 2fa invite {user}\n"
+             To set one up: midclt 2fa device add {user}\n"
         )
     })
 }

@@ -1,12 +1,10 @@
 //! Talking to whoever sits at the terminal. All of it goes to stderr: stdout is for results.
 
-use std::io::{BufRead, IsTerminal, Read, stderr, stdin};
+use std::io::{IsTerminal, stderr, stdin};
 
 use crate::failure::Failure;
+use crate::keyboard::{self, Typed};
 use crate::output;
-
-/// Nobody types more than this; the rest of such a line is left.
-const LONGEST_LINE: u64 = 1_024;
 
 /// Whether there is somebody to ask: one who reads the question and can type the answer.
 pub(super) fn can_ask() -> bool {
@@ -52,14 +50,25 @@ impl Consent {
 
 /// Asks until the answer is one of the two; Enter alone is a no.
 pub(super) fn yes_or_no(question: &str) -> Result<bool, Failure> {
+    choose(&format!("{question} [y/N] "), Some(false))
+}
+
+/// The same where neither answer is harmless: Enter alone is none.
+pub(super) fn yes_or_no_in_words(question: &str) -> Result<bool, Failure> {
+    choose(&format!("{question} [y/n] "), None)
+}
+
+fn choose(question: &str, default: Option<bool>) -> Result<bool, Failure> {
     loop {
-        match line(&format!("{question} [y/N] "))?
-            .to_ascii_lowercase()
-            .as_str()
-        {
-            "y" | "yes" => return Ok(true),
-            "" | "n" | "no" => return Ok(false),
-            _ => output::note("Type y or n."),
+        let answer = match line(question)?.to_ascii_lowercase().as_str() {
+            "y" | "yes" => Some(true),
+            "n" | "no" => Some(false),
+            "" => default,
+            _ => None,
+        };
+        match answer {
+            Some(answer) => return Ok(answer),
+            None => output::note("Type y or n."),
         }
     }
 }
@@ -74,15 +83,21 @@ pub(super) fn text(question: &str) -> Result<String, Failure> {
     }
 }
 
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
 fn line(question: &str) -> Result<String, Failure> {
-    output::question(question);
-    let mut line = String::new();
-    match stdin().lock().take(LONGEST_LINE).read_line(&mut line) {
-        Ok(0) => {
-            output::note("");
-            Err(Failure::told("midclt: stopped"))
-        }
-        Ok(_) => Ok(line.trim().to_owned()),
+    let stopped = |exit| {
+        output::note("");
+        Err(Failure {
+            exit,
+            ..Failure::told("midclt: stopped")
+        })
+    };
+    match keyboard::read(|| output::question(question)) {
+        Ok(Typed::Line(line)) => Ok(line),
+        Ok(Typed::End) => stopped(1),
+        Ok(Typed::Interrupted) => stopped(INTERRUPTED),
         Err(error) => Err(Failure::told(format!(
             "midclt: cannot read the answer: {error}"
         ))),

@@ -44,8 +44,13 @@ pub(super) fn run(connection: &Connection, args: &UnlockArgs) -> Result<(), Fail
 
 impl Unlocked {
     fn text(&self, user: &str) -> String {
-        let codes = count(self.failures_forgiven, "wrong code");
-        let mut text = format!("{user} need not wait any more: {codes} forgotten.\n");
+        let mut text = match self.failures_forgiven {
+            0 => format!("{user} had no wrong codes.\n"),
+            failures => {
+                let codes = count(failures, "wrong code");
+                format!("{user} need not wait any more: {codes} forgotten.\n")
+            }
+        };
         if self.floors_reset > 0 {
             let devices = count(self.floors_reset, "device");
             text.push_str("The clock had been ahead: codes count again of ");
@@ -54,8 +59,8 @@ impl Unlocked {
         }
         if !self.clock_synchronised {
             text.push_str(
-                "The clock is not synchronised: codes used up by a clock set ahead stay so.\n\
-                 Once it is (timedatectl): the same command again.\n",
+                "If right codes are refused: the clock is not synchronised, and codes that a clock set\n\
+                 ahead has used up stay so. Once it is (timedatectl): the same command again.\n",
             );
         }
         text
@@ -78,6 +83,7 @@ mod tests {
         };
         let first = "bob need not wait any more: 12 wrong codes forgotten.\n";
         check(12, 0, true, first);
+        check(0, 0, true, "bob had no wrong codes.\n");
         check(
             12,
             1,
@@ -89,8 +95,9 @@ mod tests {
             0,
             false,
             &format!(
-                "{first}The clock is not synchronised: codes used up by a clock set ahead stay \
-                 so.\nOnce it is (timedatectl): the same command again.\n"
+                "{first}If right codes are refused: the clock is not synchronised, and codes that \
+                 a clock set\nahead has used up stay so. Once it is (timedatectl): the same command \
+                 again.\n"
             ),
         );
     }

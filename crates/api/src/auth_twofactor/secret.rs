@@ -32,8 +32,9 @@ impl Read for GetProvisioningUri {
     }
 }
 
-const NO_SECRET: &str = "There is no secret yet; it is made when two-factor authentication is \
-    first turned on: midclt call auth.twofactor.update '{\"enabled\": true}'";
+const NO_SECRET: &str = "There is no secret yet that can be shown: root has no active device. While \
+    two-factor authentication is off: midclt call auth.twofactor.update '{\"enabled\": true}'. \
+    While it is on: midclt 2fa device add root";
 
 fields! {
     /// Replaces the secret of root's first device at once: phones that have the old one stop

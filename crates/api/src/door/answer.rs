@@ -190,7 +190,7 @@ pub(super) fn too_soon() -> Answer {
 pub(super) fn not_enrolled(who: &Who) -> Answer {
     let message = match who.name() {
         Some(name) => format!(
-            "This account has no second factor. Ask the administrator: midclt 2fa invite {name}"
+            "This account has no second factor. Ask the administrator: midclt 2fa device add {name}"
         ),
         None => "This account has no second factor".to_owned(),
     };

@@ -8,20 +8,27 @@ mod png;
 use std::path::PathBuf;
 
 use clap::Args;
+use client::{CallError, Error};
+use nix::errno::Errno;
 use serde_json::json;
 
 use self::draw::{Ink, Picture};
 use self::encode::encode;
 use self::png::PngFile;
-use super::JsonArg;
 use super::daemon::{Daemon, Form, read};
+use super::wire::Device;
+use super::{JsonArg, ROOT, device, off};
 use crate::cli::Connection;
 use crate::failure::Failure;
+use crate::layout::shorten;
 use crate::output;
 use crate::terminal::{Screen, Size, is_utf8};
 
 /// Beneath the picture: the secret, and the next prompt. With more, the top would scroll away.
 const LINES_BENEATH: usize = 2;
+
+/// The same where a line says whose it is.
+const LINES_BENEATH_A_RESULT: usize = 3;
 
 /// Show the QR code and the secret for an authenticator app
 #[derive(Debug, Args)]
@@ -66,17 +73,56 @@ pub(super) fn run(connection: &Connection, args: &QrArgs) -> Result<(), Failure>
     let daemon = Daemon::new(connection, "2fa qr");
     let file = args.png.file()?;
     let answer = match &args.user {
-        Some(user) => daemon.call("user.provisioning_uri", &[json!(user)])?,
-        None => daemon.call("auth.twofactor.provisioning_uri", &[])?,
+        Some(user) => daemon.try_call("user.provisioning_uri", &[json!(user)]),
+        None => daemon.try_call("auth.twofactor.provisioning_uri", &[]),
     };
+    let user = args.user.as_deref().unwrap_or(ROOT);
+    let answer = answer.map_err(|error| nothing_to_show(&daemon, user, &error))?;
     if args.json.form() == Form::Json {
         return Form::Json.print(&answer, |uri: String| uri);
     }
     let uri: String = read(&answer)?;
-    match file {
-        Some(file) => file.write(&uri, &daemon),
-        None => args.picture.show(&uri, Place::Result).map(|_| ()),
+    if let Some(file) = file {
+        return file.write(&uri, &daemon);
     }
+    args.picture.show(&uri, Place::Result)?;
+    output::page(&shown(&daemon, user))
+}
+
+/// Whose secret that was, and on which device it is.
+fn shown(daemon: &Daemon<'_>, user: &str) -> String {
+    let devices = device::query(daemon, Some(user)).unwrap_or_default();
+    let line = match devices.iter().find(|device| device.is_active()) {
+        Some(device) => format!("device {} ({}) of {user}", device.id, device.name),
+        None => format!("the first device of {user}"),
+    };
+    shorten(&line, 80) + "\n"
+}
+
+/// An account without an active device: what there is instead, and what to do.
+fn nothing_to_show(daemon: &Daemon<'_>, user: &str, error: &Error) -> Failure {
+    let is_none = |error: &CallError| {
+        let none = [Errno::ENOENT, Errno::EFAULT].map(|errno| Some(errno as i32));
+        none.contains(&error.errno())
+    };
+    let devices = match error {
+        Error::Call(error) if is_none(error) => device::query(daemon, Some(user)).ok(),
+        _ => None,
+    };
+    let Some(devices) = devices.filter(|devices| !devices.iter().any(Device::is_active)) else {
+        return daemon.failure(error);
+    };
+    let pending = "midclt: a secret that was shown for a pending device cannot be shown again";
+    let is_off = daemon
+        .settings()
+        .is_some_and(|settings| off::is_off(&settings));
+    let cure = if user == ROOT && is_off && devices.is_empty() {
+        "midclt 2fa enable".to_owned()
+    } else {
+        format!("midclt 2fa device add {user}")
+    };
+    Failure::told(format!("midclt: {user} has no active device: {cure}"))
+        .with((!devices.is_empty()).then(|| pending.to_owned()))
 }
 
 /// What could be shown.
@@ -112,7 +158,11 @@ impl PictureArgs {
             Place::Result => Screen::of_stdout(),
             Place::Conversation => Screen::of_stderr(),
         };
-        let page = page(uri, ascii, screen);
+        let beneath = match place {
+            Place::Result => LINES_BENEATH_A_RESULT,
+            Place::Conversation => LINES_BENEATH,
+        };
+        let page = page(uri, ascii, screen, beneath);
         page.note.iter().for_each(|note| output::note(note));
         match place {
             Place::Result => output::text(&page.text)?,
@@ -131,9 +181,9 @@ struct Page {
     text: String,
 }
 
-fn page(uri: &str, ascii: bool, screen: Screen) -> Page {
+fn page(uri: &str, ascii: bool, screen: Screen, beneath: usize) -> Page {
     let typed = typed_form(uri);
-    match picture(uri, ascii, screen) {
+    match picture(uri, ascii, screen, beneath) {
         Ok(picture) => Page {
             note: None,
             text: format!("{picture}{typed}\n"),
@@ -148,7 +198,7 @@ fn page(uri: &str, ascii: bool, screen: Screen) -> Page {
     }
 }
 
-fn picture(uri: &str, ascii: bool, screen: Screen) -> Result<String, String> {
+fn picture(uri: &str, ascii: bool, screen: Screen, beneath: usize) -> Result<String, String> {
     let code = encode(uri).ok_or("the URI is too long for a QR code")?;
     let picture = |quiet| Picture::new(&code, quiet);
     let ink = |colours| match (ascii, colours) {
@@ -161,9 +211,13 @@ fn picture(uri: &str, ascii: bool, screen: Screen) -> Result<String, String> {
     // ISO 18004 wants 4 modules of quiet around; scanners are content with 2.
     let fitting = [4, 3, 2].into_iter().map(picture).find(|picture| {
         let needed = picture.size(ink(colours));
-        needed.columns <= size.columns && needed.rows + LINES_BENEATH <= size.rows
+        needed.columns <= size.columns && needed.rows + beneath <= size.rows
     });
-    let needed = picture(2).size(ink(colours));
+    let smallest = picture(2).size(ink(colours));
+    let needed = Size {
+        rows: smallest.rows + beneath,
+        ..smallest
+    };
     fitting
         .map(|picture| picture.draw(ink(colours)))
         .ok_or_else(|| too_small(needed, size, ascii))
@@ -171,16 +225,13 @@ fn picture(uri: &str, ascii: bool, screen: Screen) -> Result<String, String> {
 
 fn too_small(needed: Size, size: Size, ascii: bool) -> String {
     let hint = if ascii {
-        ", or a UTF-8 locale (LANG=C.UTF-8) without --ascii"
+        ", or a UTF-8 locale (LC_ALL=C.UTF-8) without --ascii"
     } else {
         ""
     };
     format!(
         "the QR code needs {} columns and {} lines{hint}; this terminal has {} and {}",
-        needed.columns,
-        needed.rows + LINES_BENEATH,
-        size.columns,
-        size.rows
+        needed.columns, needed.rows, size.columns, size.rows
     )
 }
 
@@ -240,7 +291,7 @@ mod tests {
     #[test]
     fn what_fits() {
         let check = |screen: Screen, ascii: bool, tail: &str, rows: Option<usize>, note: &str| {
-            let page = page(&uri(tail), ascii, screen);
+            let page = page(&uri(tail), ascii, screen, LINES_BENEATH);
             let found = page.note.is_none().then(|| page.text.lines().count());
             assert_eq!(found, rows, "{screen:?} {ascii} {tail}");
             assert!(page.note.unwrap_or_default().contains(note));

@@ -56,7 +56,13 @@ fn warning(text: &str) -> Concern {
 }
 
 fn locks(status: &Status) -> Vec<Concern> {
-    let mut concerns: Vec<_> = status.locks.iter().take(SHOWN).map(locked).collect();
+    let mut locks: Vec<&Lock> = status.locks.iter().collect();
+    // Accounts before addresses, those closed to all new addresses first, then the longest wait.
+    locks.sort_by_key(|lock| {
+        let is_closed = lock.username.is_some() && lock.source.is_none();
+        (lock.username.is_none(), !is_closed, -lock.retry_after)
+    });
+    let mut concerns: Vec<_> = locks.into_iter().take(SHOWN).map(locked).collect();
     let more = status.locks.len().saturating_sub(SHOWN);
     if more > 0 {
         concerns.push(Concern {
@@ -85,7 +91,7 @@ fn locked(lock: &Lock) -> Concern {
         (None, from) => (
             format!(
                 "{} must wait {wait}",
-                from.unwrap_or("Names that nobody has")
+                from.unwrap_or("Names that are not known here (no device, or no such user)")
             ),
             "midclt 2fa log --outcome wrong".to_owned(),
         ),
@@ -100,7 +106,10 @@ fn locked(lock: &Lock) -> Concern {
 fn unenrolled(status: &Status) -> Option<Concern> {
     let total = status.unenrolled_count.unwrap_or_default();
     let names = names(&status.unenrolled, total);
-    (total > 0).then(|| Concern::know(format!("Without an active device: {names}."), None))
+    (total > 0).then(|| {
+        let text = format!("Without an active device, exempt and in grace or not: {names}.");
+        Concern::know(text, None)
+    })
 }
 
 fn recovery(status: &Status) -> Option<Concern> {

@@ -39,11 +39,20 @@ pub(super) fn run(connection: &Connection, args: &StatusArgs) -> Result<(), Fail
     args.json.form().print(&answer, text)
 }
 
+/// What on its own protects nothing.
+pub(super) const NOBODY_ASKS: &str = "\
+No service of this machine asks by itself yet; those that ask
+auth.twofactor.authenticate do.";
+
+/// While `services.ssh` is false.
+pub(super) const SSHD_IS_NOT_ASKED: &str =
+    "sshd is not asked: midclt call auth.twofactor.update services.ssh=true";
+
 /// How the machine stands, as `auth.twofactor.status` tells it.
 #[derive(Debug, Deserialize)]
 pub(super) struct Status {
     pub(super) enabled: bool,
-    ssh: bool,
+    pub(super) ssh: bool,
     pub(super) window: u8,
     accounts: Accounts,
     locks: Vec<Lock>,

@@ -2,7 +2,7 @@
 
 use super::super::time;
 use super::concerns::{self, Concern};
-use super::{DeviceUse, Status};
+use super::{DeviceUse, NOBODY_ASKS, SSHD_IS_NOT_ASKED, Status};
 use crate::layout::{count, shorten, table, wrap};
 
 /// Every line, whatever the terminal: 80 columns are there.
@@ -13,8 +13,9 @@ pub(super) fn page(status: &Status, rows: usize) -> String {
     let mut lines = headline(status);
     lines.push(String::new());
     let summary = summary(status);
-    // Below the concerns: a blank line, the summary, and the shell's prompt.
-    let room = rows.saturating_sub(lines.len() + summary.len() + 2);
+    // Below the concerns: a blank line, the summary, where the devices are, and the shell's prompt.
+    let pointer = if status.devices.is_empty() { 0 } else { 2 };
+    let room = rows.saturating_sub(lines.len() + summary.len() + pointer + 2);
     lines.extend(fitting(&concerns::of(status), room));
     lines.push(String::new());
     lines.extend(summary);
@@ -30,11 +31,19 @@ fn headline(status: &Status) -> Vec<String> {
         "Two-factor authentication is OFF for EVERYBODY. To turn it on: midclt 2fa enable"
     };
     let ssh = if status.ssh { "on" } else { "off" };
-    let window = count(status.window.into(), "step");
-    vec![
-        is_on.to_owned(),
-        format!("services.ssh is {ssh}; codes of {window} before and after now are accepted."),
-    ]
+    let codes = match status.window {
+        0 => "only the current code is accepted (window 0)".to_owned(),
+        steps => {
+            let steps = count(steps.into(), "step");
+            format!("codes of {steps} before and after now are accepted")
+        }
+    };
+    let mut lines = vec![is_on.to_owned(), format!("services.ssh is {ssh}; {codes}.")];
+    if status.enabled {
+        lines.extend(NOBODY_ASKS.lines().map(str::to_owned));
+        lines.extend((!status.ssh).then(|| SSHD_IS_NOT_ASKED.to_owned()));
+    }
+    lines
 }
 
 fn fitting(concerns: &[Concern], room: usize) -> Vec<String> {
@@ -80,9 +89,13 @@ fn summary(status: &Status) -> Vec<String> {
 }
 
 fn devices(devices: &[DeviceUse], room: usize) -> Vec<String> {
-    // A blank line, the head, and one device at least.
-    if devices.is_empty() || room < 3 {
+    if devices.is_empty() {
         return Vec::new();
+    }
+    // A blank line, the head, one device, and perhaps how many more there are.
+    if room < 3 || (room == 3 && devices.len() > 1) {
+        let pointer = "Devices: midclt 2fa device list".to_owned();
+        return vec![String::new(), pointer];
     }
     let head = ["USER", "DEVICE", "STATE", "LAST USED (UTC)"];
     let mut rows = vec![head.map(str::to_owned)];

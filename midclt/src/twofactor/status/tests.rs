@@ -69,6 +69,8 @@ fn all_is_well() {
         "\
 Two-factor authentication is ON.
 services.ssh is on; codes of 1 step before and after now are accepted.
+No service of this machine asks by itself yet; those that ask
+auth.twofactor.authenticate do.
 
 Nothing to do.
 
@@ -100,6 +102,8 @@ fn the_worst_first() {
         "\
 Two-factor authentication is ON.
 services.ssh is on; codes of 1 step before and after now are accepted.
+No service of this machine asks by itself yet; those that ask
+auth.twofactor.authenticate do.
 
 ! A bypass lets everybody in without a code. To end it:
       midclt 2fa bypass --list, then midclt 2fa bypass --delete ID
@@ -107,15 +111,16 @@ services.ssh is on; codes of 1 step before and after now are accepted.
   refused. To see what should keep it:
       timedatectl status
 ! A code is good for 270 s, and should be for at most 120.
+! carol must wait 12 min from new addresses: too many wrong codes.
+      midclt 2fa log carol     then: midclt 2fa unlock carol
 ! alice must wait 12 min from 192.0.2.1: too many wrong codes.
       midclt 2fa log alice     then: midclt 2fa unlock alice
 ! bob must wait 12 min from this machine: too many wrong codes.
       midclt 2fa log bob     then: midclt 2fa unlock bob
-! carol must wait 12 min from new addresses: too many wrong codes.
-      midclt 2fa log carol     then: midclt 2fa unlock carol
 ! 2 more must wait after wrong codes.
       midclt 2fa log --outcome wrong
-- Without an active device: a, b, c, d, e, f and 64 more.
+- Without an active device, exempt and in grace or not: a, b, c, d, e, f and 64
+  more.
 - Few recovery codes left: alice 2, bob none.
 - bob without a code: 1 login until 2026-11-24 08:30 UTC (phone).
       midclt 2fa bypass --delete 4
@@ -157,12 +162,13 @@ fn it_fits_a_console() {
     }
     let crowded = page(&troubled(100), 24);
     assert!(
-        crowded.contains("... and 4 more: midclt 2fa status | less"),
+        crowded.contains("... and 7 more: midclt 2fa status | less")
+            && crowded.ends_with("\n\nDevices: midclt 2fa device list\n"),
         "{crowded}"
     );
     let many = page(&quiet(100), 24);
     assert!(
-        many.ends_with("... and 87 more: midclt 2fa device list\n"),
+        many.ends_with("... and 89 more: midclt 2fa device list\n"),
         "{many}"
     );
 }
@@ -177,6 +183,65 @@ fn locks_of_nobody() {
       midclt 2fa log --outcome wrong
 ";
     assert!(text.contains(expected), "{text}");
+}
+
+/// Accounts come before addresses, and among each the longest wait.
+#[test]
+fn the_worst_lock_first() {
+    let lock = |name: Option<&str>, source: Option<&str>, wait: u32| json!({"username": name, "source": source, "retry_after": wait});
+    let locks = json!([
+        lock(None, Some("192.0.2.1"), 3_000),
+        lock(Some("bob"), Some("192.0.2.2"), 30),
+        lock(Some("eve"), Some("192.0.2.2"), 60),
+        lock(Some("eve"), None, 20),
+    ]);
+    let text = page(&status(json!({"locks": locks})), 24);
+    let shown: Vec<_> = text.lines().filter(|line| line.starts_with('!')).collect();
+    assert_eq!(
+        shown,
+        [
+            "! eve must wait 20 s from new addresses: too many wrong codes.",
+            "! eve must wait 60 s from 192.0.2.2: too many wrong codes.",
+            "! bob must wait 30 s from 192.0.2.2: too many wrong codes.",
+            "! 1 more must wait after wrong codes.",
+        ]
+    );
+    let unknown = page(&status(json!({"locks": [lock(None, None, 60)]})), 24);
+    let expected =
+        "! Names that are not known here (no device, or no such user) must wait 60 s: too";
+    assert!(unknown.contains(expected), "{unknown}");
+}
+
+/// "On" alone protects nothing, and a window of 0 accepts no step besides the current one.
+#[test]
+fn what_being_on_does_not_mean() {
+    let ssh = "sshd is not asked: midclt call auth.twofactor.update services.ssh=true\n";
+    let nobody = "No service of this machine asks by itself yet";
+    let check = |enabled: bool, ssh_asks: bool, expected: [bool; 2]| {
+        let changes = json!({"enabled": enabled, "ssh": ssh_asks, "window": 0});
+        let text = page(&status(changes), 24);
+        assert_eq!([nobody, ssh].map(|line| text.contains(line)), expected);
+        assert!(
+            text.contains("only the current code is accepted (window 0)."),
+            "{text}"
+        );
+    };
+    check(true, true, [true, false]);
+    check(true, false, [true, true]);
+    check(false, false, [false, false]);
+}
+
+/// The daemon's words for a lost key name three ways on, the last of them on a line of its own.
+#[test]
+fn a_missing_key() {
+    let warning = "The master key is missing, so no code can be checked: K. Recovery codes and midclt \
+        2fa bypass USER --reason TEXT still work; put back the copy of the key. Off for everybody: \
+        midclt 2fa disable";
+    let text = page(&status(json!({"warnings": [warning]})), 24);
+    assert!(
+        text.contains("copy of the key.\n  Off for everybody:\n      midclt 2fa disable\n"),
+        "{text}"
+    );
 }
 
 #[test]

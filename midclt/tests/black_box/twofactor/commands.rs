@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::script::{Script, right};
-use super::{locked, said};
+use super::script::{Script, refuses, right};
+use super::{QUERY, device, locked, said};
 
 /// One command, its call, and its text.
 pub(super) fn check(
@@ -17,7 +17,10 @@ pub(super) fn check(
     let words = [&["2fa"], words].concat();
     let printed = run(&words);
     assert_eq!(printed, (0, text.to_owned(), String::new()), "{words:?}");
-    assert_eq!(played.asked(), [(method.to_owned(), params)], "{words:?}");
+    let mut asked = played.asked();
+    // After a permission: whether anybody is asked at all.
+    asked.retain(|(method, _)| method != "auth.twofactor.config");
+    assert_eq!(asked, [(method.to_owned(), params)], "{words:?}");
 
     let (exit, stdout, stderr) = run(&[words.as_slice(), &["--json"]].concat());
     assert_eq!((exit, stderr.as_str()), (0, ""), "{words:?}");
@@ -68,7 +71,7 @@ fn accounts() {
         ("user.unset_2fa_secret", json!(["alice"])),
         &Value::Null,
         "alice has no second factor any more.\n\
-         To set one up: midclt 2fa device add alice, or midclt 2fa invite alice\n",
+         To set one up: midclt 2fa device add alice\n",
     );
 }
 
@@ -97,16 +100,25 @@ fn qr_codes() {
     const URI: &str = "otpauth://totp/x?secret=ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     let played = Script::new()
         .on("user.provisioning_uri", right(&json!(URI)))
+        .on(
+            QUERY,
+            right(&json!([
+                device(1, "old", "PENDING"),
+                device(2, "phone", "ACTIVE")
+            ])),
+        )
         .play();
     let run = |words: &[&str]| said(&played.midclt(words).output().unwrap());
     let (exit, stdout, stderr) = run(&["2fa", "qr", "alice"]);
     assert_eq!((exit, stderr.as_str()), (0, ""));
     assert!(
-        stdout.ends_with("secret: ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567\n"),
+        stdout.ends_with(
+            "secret: ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567\ndevice 2 (phone) of alice\n"
+        ),
         "{stdout}"
     );
     let call = ("user.provisioning_uri".to_owned(), json!(["alice"]));
-    assert_eq!(played.asked(), [call]);
+    assert_eq!(played.asked()[0], call);
     let json = run(&["2fa", "qr", "alice", "--json"]);
     assert_eq!(json, (0, format!("\"{URI}\"\n"), String::new()));
 
@@ -120,6 +132,51 @@ fn qr_codes() {
     let refused = format!("midclt: {path} exists; a secret is written to a new file only\n");
     assert_eq!(run(&words), (1, String::new(), refused));
     assert_eq!(std::fs::read(&path).unwrap(), written);
+}
+
+/// Where there is no active device it says what there is, and what to do.
+#[test]
+fn no_qr_code() {
+    let none = |errno: i32| {
+        refuses(
+            -32001,
+            &json!({"error": errno, "errname": "E", "reason": "none"}),
+        )
+    };
+    let check = |words: &[&str], pending: bool, on: bool, expected: &str| {
+        let devices = if pending {
+            vec![device(1, "phone", "PENDING")]
+        } else {
+            Vec::new()
+        };
+        let played = Script::new()
+            .on("user.provisioning_uri", none(14))
+            .on("auth.twofactor.provisioning_uri", none(2))
+            .on(QUERY, right(&json!(devices)))
+            .on("auth.twofactor.config", right(&json!({"enabled": on})))
+            .play();
+        let output = played.midclt(&[&["2fa", "qr"], words].concat()).output();
+        assert_eq!(
+            said(&output.unwrap()),
+            (1, String::new(), expected.to_owned())
+        );
+    };
+    let pending = "midclt: a secret that was shown for a pending device cannot be shown again\n";
+    let add = "midclt: root has no active device: midclt 2fa device add root\n";
+    check(
+        &[],
+        false,
+        false,
+        "midclt: root has no active device: midclt 2fa enable\n",
+    );
+    check(&[], false, true, add);
+    check(&[], true, true, &format!("{add}{pending}"));
+    check(
+        &["bob"],
+        false,
+        false,
+        "midclt: bob has no active device: midclt 2fa device add bob\n",
+    );
 }
 
 /// A secret is not left in a file of no use, and nothing is asked that could not be kept.
@@ -154,7 +211,10 @@ fn control_characters_of_a_name_are_shown() {
     );
     assert_eq!(
         (exit, stdout.as_str()),
-        (0, "1  a\\u{1b}[2Jb  until 1970-01-01 00:00 UTC\n")
+        (
+            0,
+            "ID  USER    UNTIL (UTC)\n1   a\\u{1b}[2Jb  1970-01-01 00:00\n"
+        )
     );
 }
 
@@ -162,7 +222,7 @@ fn control_characters_of_a_name_are_shown() {
 fn errors_are_those_of_a_call() {
     let played = Script::new().on("auth.twofactor.unlock", locked()).play();
     let run = |words: &[&str]| said(&played.midclt(words).output().unwrap());
-    let error = "[EBUSY] Too many wrong codes; wait 30 s\n";
+    let error = "midclt: [EBUSY] Too many wrong codes; wait 30 s\n";
     assert_eq!(
         run(&["2fa", "unlock", "a"]),
         (1, String::new(), error.to_owned())

@@ -9,7 +9,7 @@ use super::{
 };
 
 const SCAN: &str = "Scan it, then type the code that the app shows: ";
-const SAVED_IT: &str = "Saved? From now on only these codes count. [y/N] ";
+const SAVED_IT: &str = "Saved? From now on only these codes count. [y/n] ";
 const PENDING: &str = "midclt: device 3 (phone) of root stays pending until 2026-11-24 08:25 UTC\n\
                        midclt: to finish it: midclt 2fa device confirm 3\n";
 const SECRET: &str = "secret: ABCD EFGH IJKL MNOP QRST UVWX YZ23 4567\n";
@@ -57,7 +57,11 @@ fn add_at_a_terminal() {
     let confirm = json!([{"id": 3, "token": "123456"}]);
     assert_eq!(
         played.asked(),
-        [(CREATE.to_owned(), request), (CONFIRM.to_owned(), confirm)]
+        [
+            (QUERY.to_owned(), json!([{"username": "root"}])),
+            (CREATE.to_owned(), request),
+            (CONFIRM.to_owned(), confirm)
+        ]
     );
 }
 
@@ -85,7 +89,7 @@ fn add_without_a_terminal() {
     assert_eq!((exit, stderr.as_str()), (0, PENDING));
     assert!(stdout.ends_with(SECRET), "{stdout}");
     let request = json!([{"username": "root", "invite": invite}]);
-    assert_eq!(played.asked(), [(CREATE.to_owned(), request)]);
+    assert_eq!(played.asked()[1], (CREATE.to_owned(), request));
 
     let (exit, stdout, stderr) = run(&played, &["device", "add", "root", "--json"]);
     assert_eq!((exit, stderr.as_str()), (0, ""));
@@ -139,6 +143,24 @@ fn confirm() {
 }
 
 #[test]
+fn a_code_is_not_asked_for_nothing() {
+    let played = script().play();
+    let check = |id: &str, said: &str| {
+        let (exit, _, shown) = at_terminal(&played, &["device", "confirm", id]).end();
+        assert_eq!((exit, shown.as_str()), (1, said));
+        assert_eq!(played.methods(), [QUERY]);
+    };
+    check(
+        "9",
+        "midclt: there is no device 9: midclt 2fa device list\n",
+    );
+    check("1", "midclt: device 1 (phone) of root is active already\n");
+    let (exit, _, stderr) = run(&played, &["device", "confirm", "x"]);
+    let wrong = "a device number, see midclt 2fa device list";
+    assert_eq!((exit, stderr.contains(wrong)), (2, true), "{stderr}");
+}
+
+#[test]
 fn lists_and_names() {
     let played = script()
         .on(
@@ -176,10 +198,11 @@ fn remove() {
     );
     assert_eq!(played.asked(), [(DELETE.to_owned(), json!([1]))]);
 
-    for (keys, exit, calls) in [("y", 0, 2), ("n", 1, 1), (CTRL_D, 1, 1)] {
+    for (keys, exit, calls) in [("y", 0, 3), ("n", 1, 2), (CTRL_D, 1, 2)] {
         let mut terminal = at_terminal(&played, &["device", "remove", "1"]);
         terminal.asks("Device 1 (phone) of root, active: its codes end at once.");
-        terminal.asks("It is the last one");
+        // Nobody can say that it is off, so it may be on.
+        terminal.asks("It is the last one: the account then counts as not enrolled, and a service");
         terminal.answer("Remove it? [y/N] ", keys);
         assert_eq!(terminal.end().0, exit);
         assert_eq!(played.asked().len(), calls, "{keys:?}");

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::pty::{CTRL_D, Terminal};
+use super::pty::{CTRL_C, CTRL_D, Terminal};
 use super::script::{Played, right};
 use super::{
     CONFIRM, CREATE, GENERATE, QUERY, REMAINING, SAVED, STATUS, UPDATE, VERIFY, again, device,
@@ -11,7 +11,7 @@ use super::{
 
 pub(super) const GO_ON: &str = "Go on? [y/N] ";
 const SCAN: &str = "Scan it, then type the code that the app shows: ";
-const SAVED_IT: &str = "Saved? From now on only these codes count. [y/N] ";
+const SAVED_IT: &str = "Saved? From now on only these codes count. [y/n] ";
 pub(super) const SECOND: &str = "Set up a second device now? [y/N] ";
 pub(super) const SHOWS: &str = "Type the code that it shows now: ";
 
@@ -38,9 +38,16 @@ fn the_first_time() {
     let (exit, stdout, shown) = terminal.end();
     assert_eq!(exit, 0, "{shown}");
     assert!(
-        stdout.starts_with("Two-factor authentication is on.\n"),
+        stdout.starts_with(
+            "Two-factor authentication is on.\n\
+             Codes of one step before and after now are accepted: window is 1 now.\n\
+             No service of this machine asks by itself yet; those that ask\n\
+             auth.twofactor.authenticate do.\n\
+             sshd is not asked: midclt call auth.twofactor.update services.ssh=true\n"
+        ),
         "{stdout}"
     );
+    assert!(shown.contains("will be accepted (window 1)."), "{shown}");
     assert!(
         shown.contains("1 other account with a login shell has no active device"),
         "{shown}"
@@ -58,6 +65,7 @@ fn the_first_time() {
     let user = json!({"username": "root"});
     let calls = [
         (STATUS, json!([])),
+        (QUERY, json!([user])),
         (QUERY, json!([user])),
         (CREATE, json!([user])),
         (CONFIRM, json!([{"id": 3, "token": "123456"}])),
@@ -87,7 +95,7 @@ fn the_picture_fits_with_its_question() {
 fn the_secret_alone() {
     let played = first_time().play();
     let mut terminal = enable(&played, &["--yes", "--ascii"]);
-    terminal.asks("type this into the app instead:\nsecret: ABCD EFGH");
+    terminal.asks("type this into\nthe app instead:\nsecret: ABCD EFGH");
     terminal.answer("\nThen type the code that the app shows: ", "123456");
     let (exit, _, shown) = terminal.end();
     assert_eq!(exit, 0, "{shown}");
@@ -176,12 +184,37 @@ fn two_devices_are_enough() {
 /// A pending device is none: it may be anybody's who saw the QR code.
 #[test]
 fn a_pending_device_proves_nothing() {
-    let devices = json!([device(1, "phone", "PENDING")]);
-    let played = first_time().but(QUERY, vec![right(&devices)]).play();
+    let devices = json!([
+        device(1, "phone", "PENDING"),
+        device(2, "tablet", "PENDING")
+    ]);
+    let played = first_time()
+        .but(QUERY, vec![right(&devices)])
+        .on("auth.twofactor.device.delete", right(&json!(true)))
+        .play();
     let mut terminal = enable(&played, &["--yes"]);
     terminal.answer(SCAN, "123456");
     assert_eq!(terminal.end().0, 0);
-    assert!(played.methods().contains(&CREATE.to_owned()));
+    let asked = played.asked();
+    // The one that was never finished makes room, or eight of them would be the end of it.
+    let delete = ("auth.twofactor.device.delete".to_owned(), json!([1]));
+    assert_eq!(asked[3], delete);
+    assert_eq!(asked[4].0, CREATE);
+}
+
+/// Typed ahead, Enter is no answer to a question that nobody has seen.
+#[test]
+fn what_is_typed_before_a_question_is_no_answer() {
+    let played = first_time().play();
+    let mut terminal = enable(&played, &[]);
+    terminal.answer(GO_ON, "y");
+    terminal.answer(SCAN, "111111\ny\ny");
+    terminal.answer(SAVED_IT, "");
+    terminal.answer(&format!("Type y or n.\n{SAVED_IT}"), "y");
+    terminal.answer(SECOND, "n");
+    let (exit, _, shown) = terminal.end();
+    assert_eq!(exit, 0, "{shown}");
+    assert!(!shown.contains("NO recovery codes"), "{shown}");
 }
 
 #[test]
@@ -199,10 +232,10 @@ fn a_second_device() {
     assert_eq!(terminal.end().0, 0);
     let asked = played.asked();
     assert_eq!(
-        asked[8],
+        asked[10],
         (CONFIRM.to_owned(), json!([{"id": 4, "token": "222222"}]))
     );
-    assert_eq!(asked[9].0, UPDATE);
+    assert_eq!(asked[11].0, UPDATE);
 }
 
 #[test]
@@ -232,7 +265,7 @@ fn three_wrong_codes_are_the_end() {
     assert!(shown.ends_with(&end), "{shown}");
     assert_eq!(
         played.methods(),
-        [STATUS, QUERY, CREATE, CONFIRM, CONFIRM, CONFIRM]
+        [STATUS, QUERY, QUERY, CREATE, CONFIRM, CONFIRM, CONFIRM]
     );
 }
 
@@ -244,13 +277,19 @@ fn an_error_at_the_code_is_the_end() {
     terminal.answer(SCAN, "000000");
     let (exit, _, shown) = terminal.end();
     assert_eq!(exit, 1);
-    let end = format!("[EBUSY] Too many wrong codes; wait 30 s\n{NOT_ON}{PENDING}");
+    let end = format!("midclt: [EBUSY] Too many wrong codes; wait 30 s\n{NOT_ON}{PENDING}");
     assert!(shown.ends_with(&end), "{shown}");
 }
 
-/// Ctrl-D at each of the questions: nothing is on, and what stays is said.
+/// Ctrl-D or Ctrl-C at each of the questions: nothing is on, and what stays is said.
 #[test]
 fn the_end_of_the_input() {
+    for (key, echo, status) in [(CTRL_D, "", 1), (CTRL_C, "^C", 130)] {
+        stop_everywhere(key, echo, status);
+    }
+}
+
+fn stop_everywhere(key: &str, echo: &str, status: i32) {
     let walk = [
         (GO_ON, "y", String::new()),
         (SCAN, "111111", PENDING.to_owned()),
@@ -274,10 +313,10 @@ fn the_end_of_the_input() {
             terminal.answer(question, keys);
         }
         let (question, _, kept) = &walk[stop];
-        terminal.answer(question, CTRL_D);
+        terminal.answer(question, key);
         let (exit, stdout, shown) = terminal.end();
-        assert_eq!((exit, stdout.as_str()), (1, ""), "{shown}");
-        let end = format!("{question}\nmidclt: stopped\n{NOT_ON}{kept}");
+        assert_eq!((exit, stdout.as_str()), (status, ""), "{shown}");
+        let end = format!("{question}{echo}\nmidclt: stopped\n{NOT_ON}{kept}");
         assert!(shown.ends_with(&end), "{stop}\n{shown}\n--- not:\n{end}");
         assert!(!played.methods().contains(&UPDATE.to_owned()), "{stop}");
     }
@@ -309,7 +348,9 @@ fn unsaved_recovery_codes() {
     terminal.answer(SAVED_IT, "n");
     terminal.asks(UNSAVED);
     terminal.answer(SECOND, "n");
-    assert_eq!(terminal.end().0, 0);
+    let (exit, _, shown) = terminal.end();
+    let last = "midclt: root has NO recovery codes: midclt 2fa recovery root\n";
+    assert_eq!((exit, shown.ends_with(last)), (0, true), "{shown}");
     assert!(!played.methods().contains(&SAVED.to_owned()));
 }
 
@@ -322,7 +363,7 @@ fn an_unsynchronised_clock() {
     assert_eq!(
         shown,
         format!(
-            "midclt: the clock of this machine is not synchronised, and codes are judged by it\n\
+            "midclt: the clock of this machine is not synchronised; codes are judged by it\n\
              midclt: look at it with timedatectl, or turn it on all the same with --force\n{NOT_ON}"
         )
     );

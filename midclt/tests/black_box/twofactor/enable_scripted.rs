@@ -90,7 +90,9 @@ fn without_a_terminal() {
 
 #[test]
 fn json_is_the_result_alone() {
-    let played = again().play();
+    // Root's secret is in the settings, and is nothing for a screen or a log.
+    let settings = json!({"id": 1, "secret": "ABCDEFGH", "enabled": true, "window": 1});
+    let played = again().but(UPDATE, vec![right(&settings)]).play();
     let words = ["2fa", "enable", "--yes", "--code", "123456", "--json"];
     let output = played.midclt(&words).output();
     let json = "{\"id\": 1, \"enabled\": true, \"window\": 1}\n";
@@ -112,6 +114,6 @@ fn a_refused_update_is_not_called_off() {
     let (exit, _, stderr) = said(&played.midclt(&words).output().unwrap());
     assert_eq!(
         (exit, stderr.as_str()),
-        (1, "[EBUSY] Too many wrong codes; wait 30 s\n")
+        (1, "midclt: [EBUSY] Too many wrong codes; wait 30 s\n")
     );
 }

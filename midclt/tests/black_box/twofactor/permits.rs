@@ -42,8 +42,19 @@ fn bypasses() {
          To take it back: midclt 2fa bypass --delete 4\n",
     );
     check(
-        &["bypass", "--everybody", "--yes", "--reason", "x"],
-        (create, json!([{"username": null, "reason": "x"}])),
+        &[
+            "bypass",
+            "--everybody",
+            "--yes",
+            "--uses",
+            "1",
+            "--reason",
+            "x",
+        ],
+        (
+            create,
+            json!([{"username": null, "uses": 1, "reason": "x"}]),
+        ),
         &bypass(Value::Null, 1),
         "EVERYBODY without a code: 1 login, until 2026-11-24 08:25 UTC.\n\
          To take it back: midclt 2fa bypass --delete 4\n",
@@ -52,8 +63,9 @@ fn bypasses() {
         &["bypass", "--list"],
         ("auth.twofactor.bypass.query", json!([])),
         &json!([bypass(json!("alice"), 1), bypass(Value::Null, 10)]),
-        "4  alice      until 2026-11-24 08:25 UTC  1 login    phone lost\n\
-         4  EVERYBODY  until 2026-11-24 08:25 UTC  10 logins  phone lost\n",
+        "ID  USER       UNTIL (UTC)       LOGINS  REASON\n\
+         4   alice      2026-11-24 08:25  1       phone lost\n\
+         4   EVERYBODY  2026-11-24 08:25  10      phone lost\n",
     );
     check(
         &["bypass", "--list", "alice"],
@@ -74,31 +86,39 @@ fn bypasses() {
 
 #[test]
 fn exemptions() {
-    let exemption = json!({"id": 2, "username": "backup", "until": 4_102_444_800_i64,
+    let date = |words: &[&str]| {
+        let output = std::process::Command::new("date")
+            .arg("-u")
+            .args(words)
+            .output();
+        String::from_utf8(output.unwrap().stdout)
+            .unwrap()
+            .trim()
+            .to_owned()
+    };
+    let day = date(&["-d", "now + 30 days", "+%F"]);
+    let until: i64 = date(&["-d", &day, "+%s"]).parse().unwrap();
+    let exemption = json!({"id": 2, "username": "backup", "until": until,
                            "reason": "rsync", "created": 0});
     check(
         &[
-            "exempt",
-            "backup",
-            "--until",
-            "2100-01-01",
-            "--reason",
-            "rsync",
-            "-y",
+            "exempt", "backup", "--until", &day, "--reason", "rsync", "-y",
         ],
         (
             "auth.twofactor.exemption.create",
-            json!([{"username": "backup", "until": 4_102_444_800_i64, "reason": "rsync"}]),
+            json!([{"username": "backup", "until": until, "reason": "rsync"}]),
         ),
         &exemption,
-        "backup is not asked for a code until 2100-01-01 00:00 UTC.\n\
-         To take it back: midclt 2fa exempt --delete 2\n",
+        &format!(
+            "backup is not asked for a code until {day} 00:00 UTC.\n\
+             To take it back: midclt 2fa exempt --delete 2\n"
+        ),
     );
     check(
         &["exempt", "--list"],
         ("auth.twofactor.exemption.query", json!([])),
         &json!([exemption]),
-        "2  backup  until 2100-01-01 00:00 UTC  rsync\n",
+        &format!("ID  USER    UNTIL (UTC)       REASON\n2   backup  {day} 00:00  rsync\n"),
     );
     check(
         &["exempt", "--delete", "2"],
@@ -135,11 +155,38 @@ fn exemptions_for_some_days() {
     );
 }
 
+/// While it is off, a permission makes no difference.
+#[test]
+fn nobody_is_asked_anyway() {
+    let until = json!({"id": 1, "username": "a", "until": 0, "uses_left": 1, "reason": "r"});
+    for (enabled, said) in [
+        (
+            false,
+            "midclt: two-factor authentication is off: nobody is asked for a code anyway\n",
+        ),
+        (true, ""),
+    ] {
+        let played = Script::new()
+            .on("auth.twofactor.bypass.create", right(&until))
+            .on("auth.twofactor.grace.create", right(&until))
+            .on("auth.twofactor.config", right(&json!({"enabled": enabled})))
+            .play();
+        let words: [&[&str]; 2] = [
+            &["2fa", "bypass", "a", "--reason", "r"],
+            &["2fa", "grace", "a"],
+        ];
+        for words in words {
+            let output = played.midclt(words).output().unwrap();
+            assert_eq!(String::from_utf8(output.stderr).unwrap(), said, "{words:?}");
+        }
+    }
+}
+
 #[test]
 fn graces() {
     let grace = json!({"username": "alice", "until": 1_795_508_731});
     let text = "alice may log in without a device until 2026-11-24 08:25 UTC.\n\
-                To set one up: midclt 2fa invite alice\n";
+                To set one up: midclt 2fa device add alice\n";
     let create = "auth.twofactor.grace.create";
     check(
         &["grace", "alice"],
@@ -157,7 +204,7 @@ fn graces() {
         &["grace", "--list"],
         ("auth.twofactor.grace.query", json!([])),
         &json!([grace]),
-        "alice  until 2026-11-24 08:25 UTC\n",
+        "USER   UNTIL (UTC)\nalice  2026-11-24 08:25\n",
     );
     check(
         &["grace", "--delete", "alice"],
@@ -178,6 +225,7 @@ fn invites() {
         &invite,
         "Invite for alice: K-ABCD-EFGH-IJKL-MNOP\n\
          It works once, until 2026-11-24 08:25 UTC. Nobody else may see it.\n\
+         Nothing here takes invites yet. Without one: midclt 2fa device add alice\n\
          To take it back: midclt 2fa invite --delete 5\n",
     );
     check(
@@ -187,7 +235,7 @@ fn invites() {
             json!([{"username": "alice"}]),
         ),
         &json!([{"id": 5, "username": "alice", "expires": 1_795_508_731, "created": 0}]),
-        "5  alice  until 2026-11-24 08:25 UTC\n",
+        "ID  USER   UNTIL (UTC)\n5   alice  2026-11-24 08:25\n",
     );
     check(
         &["invite", "--delete", "5"],

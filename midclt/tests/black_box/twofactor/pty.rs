@@ -19,6 +19,9 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What ends the input.
 pub(super) const CTRL_D: &str = "\x04";
 
+/// What ends a program.
+pub(super) const CTRL_C: &str = "\x03";
+
 /// A program on a terminal of 80x24.
 pub(super) struct Terminal {
     child: Child,
@@ -81,7 +84,11 @@ impl Terminal {
     /// Waits for a question and answers it.
     pub(super) fn answer(&mut self, question: &str, keys: &str) {
         self.asks(question);
-        let end = if keys == CTRL_D { "" } else { "\n" };
+        let end = if [CTRL_D, CTRL_C].contains(&keys) {
+            ""
+        } else {
+            "\n"
+        };
         self.keyboard
             .write_all(format!("{keys}{end}").as_bytes())
             .unwrap();

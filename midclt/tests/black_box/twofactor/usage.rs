@@ -1,7 +1,9 @@
 //! What is refused or asked before the daemon is.
 
+use serde_json::json;
+
 use super::pty::{CTRL_D, Terminal};
-use super::script::Script;
+use super::script::{Script, refuses};
 use super::{locked, said};
 
 /// What lets people in, or cannot be taken back, is asked first: with `--yes` missing nothing is
@@ -10,7 +12,7 @@ use super::{locked, said};
 fn dangerous_commands_ask() {
     let dangerous: &[(&[&str], &'static str, &str)] = &[
         (
-            &["bypass", "--everybody", "--reason", "x"],
+            &["bypass", "--everybody", "--uses", "3", "--reason", "x"],
             "auth.twofactor.bypass.create",
             "Let everybody in?",
         ),
@@ -41,9 +43,44 @@ fn dangerous_commands_ask() {
             let mut terminal = Terminal::start(&mut played.midclt(&words));
             terminal.answer(&format!("{question} [y/N] "), keys);
             assert_eq!(terminal.end().0, 1, "{words:?}");
-            assert_eq!(played.asked().len(), calls, "{words:?} {keys:?}");
+            let mut methods = played.methods();
+            methods.retain(|called| called == method);
+            assert_eq!(methods.len(), calls, "{words:?} {keys:?}");
         }
     }
+}
+
+/// The question says for how long and how often; a name that nobody has is told before one.
+#[test]
+fn questions_are_about_something() {
+    let unknown =
+        json!({"error": 2, "errname": "ENOENT", "reason": "[ENOENT] User 'u' does not exist"});
+    let played = Script::new()
+        .on("user.twofactor_config", refuses(-32001, &unknown))
+        .play();
+    let words: [&[&str]; 2] = [
+        &["2fa", "reset", "u"],
+        &["2fa", "exempt", "u", "--days", "1", "--reason", "x"],
+    ];
+    for words in words {
+        let (exit, _, shown) = Terminal::start(&mut played.midclt(words)).end();
+        let told = "midclt: [ENOENT] User 'u' does not exist\n";
+        assert_eq!((exit, shown.as_str()), (1, told));
+    }
+    let words = [
+        "2fa",
+        "bypass",
+        "--everybody",
+        "--uses",
+        "3",
+        "--reason",
+        "x",
+    ];
+    let mut terminal = Terminal::start(&mut played.midclt(&words));
+    terminal.asks("For 15 minutes a password or key is enough, for every account of this machine:");
+    terminal.asks("3 logins IN ALL, whoever comes first.");
+    terminal.answer("Let everybody in? [y/N] ", "n");
+    assert_eq!(terminal.end().0, 1);
 }
 
 #[test]
@@ -89,6 +126,28 @@ fn wrong_usage() {
         &["exempt", "a", "--reason", "x", "--until", "2026-02-30"],
         "no such day",
     );
+    check(&["bypass", "--everybody", "--reason", "x"], "--uses <N>");
+    check(&["bypass", "a", "--reason", "x", "--uses", "11"], "1..=10");
+    check(
+        &["bypass", "a", "--reason", "x", "--minutes", "0"],
+        "1..=1440",
+    );
+    check(&["exempt", "a", "--reason", "x", "--days", "0"], "1..=366");
+    check(
+        &[
+            "exempt",
+            "a",
+            "--reason",
+            "x",
+            "--until",
+            "2020-01-01",
+            "-y",
+        ],
+        "later than now, which is 20",
+    );
+    check(&["grace", "a", "--days", "91"], "1..=90");
+    check(&["invite", "a", "--hours", "169"], "1..=168");
+    check(&["policy", "new=1"], "the keys are unenrolled, grace_days,");
     check(&["grace"], "<USER>");
     check(&["invite", "--list", "--hours", "3"], "cannot be used with");
     check(&["policy", "grace_days"], "KEY=VALUE");

@@ -80,8 +80,9 @@ impl Facts {
     fn key(&self) -> Option<String> {
         let missing = self.key_missing.as_ref()?;
         Some(format!(
-            "The master key is missing, so no code can be checked: {missing}. To let people in \
-             meanwhile: midclt call auth.twofactor.update '{{\"enabled\": false}}'"
+            "The master key is missing, so no code can be checked: {missing}. Recovery codes and \
+             midclt 2fa bypass USER --reason TEXT still work; put back the copy of the key. Off for \
+             everybody: midclt 2fa disable"
         ))
     }
 
@@ -124,7 +125,7 @@ impl Facts {
         };
         Some(format!(
             "{accounts} with a login shell {have} no device: whoever has none {fate}. For each: \
-             midclt 2fa invite NAME"
+             midclt 2fa device add NAME"
         ))
     }
 
