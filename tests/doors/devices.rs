@@ -161,6 +161,50 @@ fn the_old_device_works_until_its_renewal_is_confirmed() {
     assert_eq!(state(&mut site, &old), Value::Null);
 }
 
+/// Whoever just uses the new phone has confirmed it.
+#[test]
+fn the_first_code_of_a_renewal_at_any_door_ends_the_old_device() {
+    let mut site = Site::new();
+    let mut old = site.enrol("alice");
+    for by_door in [true, false] {
+        let renew = json!({"username": "alice", "name": "phone", "replaces": old.id});
+        let new = site.issue_as(&renew);
+        let code = new.code(site.now());
+        if by_door {
+            assert_eq!(site.verdict(&login("alice").code(&code)), "ACCEPTED");
+        } else {
+            let accepted = site.call("user.verify_twofactor_token", json!(["alice", code]));
+            assert_eq!(accepted, true);
+        }
+        site.pass(30);
+        assert_eq!(site.log_in("alice", &old), "WRONG", "by a door: {by_door}");
+        assert_eq!(
+            site.log_in("alice", &new),
+            "ACCEPTED",
+            "by a door: {by_door}"
+        );
+        assert_eq!(state(&mut site, &old), Value::Null);
+        old = new;
+        site.pass(30);
+    }
+}
+
+/// The call of current TrueNAS confirms a first device, as `device.confirm` does.
+#[test]
+fn verify_twofactor_token_confirms_a_first_device_and_burns_the_code() {
+    let mut site = Site::new();
+    let phone = site.issue("alice", "phone");
+    let wrong = wrong_code(&[&phone], 6, site.now());
+    let code = phone.code(site.now());
+    for (token, accepted) in [(&wrong, false), (&code, true), (&code, false)] {
+        let params = json!(["alice", token]);
+        let answer = site.call("user.verify_twofactor_token", params);
+        assert_eq!(answer, accepted, "{token}");
+    }
+    assert_eq!(state(&mut site, &phone), "ACTIVE");
+    assert_eq!(site.log_in("alice", &phone), "REPLAYED");
+}
+
 /// Interval 30 to 60 and back: the floor is a time, so that nothing reopens and nobody is locked out.
 #[test]
 fn interval_30_60_30_neither_reopens_a_code_nor_locks_out() {
