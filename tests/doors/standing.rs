@@ -65,7 +65,7 @@ fn not_enrolled_is_an_explicit_policy() {
     }
     let told = site.ask(&login("bob"));
     let message = told["message"].as_str().unwrap();
-    assert!(message.contains("midclt 2fa invite bob"), "{message}");
+    assert!(message.contains("midclt 2fa device add bob"), "{message}");
 }
 
 /// A date that permits ends at its second, and a clock that is set back does not bring it back.

@@ -19,7 +19,7 @@ const CONSOLE: Terminal = Terminal {
 
 const GO_ON: &str = "Go on? [y/N]";
 const SCAN: &str = "Scan it, then type the code that the app shows:";
-const SAVED: &str = "Saved? From now on only these codes count. [y/N]";
+const SAVED: &str = "Saved? From now on only these codes count. [y/n]";
 const SECOND: &str = "Set up a second device now? [y/N]";
 
 /// A console where `midclt` is the built one, and its daemon.
@@ -116,7 +116,7 @@ fn off_and_on_again() {
         "{caution}"
     );
     tmux.enter("y");
-    tmux.when(|text| text.contains("milder, for one person") && text.ends_with(Tmux::PROMPT));
+    tmux.when(|text| text.contains("off, for EVERYBODY.") && text.ends_with(Tmux::PROMPT));
 
     tmux.enter("clear; midclt 2fa enable --force");
     asked(&tmux, GO_ON);

@@ -181,7 +181,7 @@ fn an_account_has_at_most_eight() {
     }
     let reason = machine.refusal(CREATE, json!([{ "username": "daemon" }]));
     assert!(
-        reason.contains("8 devices") && reason.contains("auth.twofactor.device.delete"),
+        reason.contains("8 devices") && reason.contains("midclt 2fa device remove ID"),
         "{reason}"
     );
     create(&mut machine, json!({ "username": "bin" }));

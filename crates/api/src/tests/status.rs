@@ -207,7 +207,7 @@ fn it_works_without_the_master_key_and_says_so() {
     assert_eq!(shown["devices"].as_array().unwrap().len(), 1);
     let first = shown["warnings"][0].as_str().unwrap();
     assert!(
-        first.contains("master key") && first.contains("auth.twofactor.update"),
+        first.contains("master key") && first.contains("midclt 2fa disable"),
         "{first}"
     );
 }
