@@ -1,11 +1,10 @@
 //! A store full of accounts, and codes for all of them: written by the store itself, before a daemon
 //! starts on it.
 
-use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use store::{NewDevice, Ran, Reserve, Store, StoreError, WriteTx, Writer, entropy};
 use testkit::Algorithm;
@@ -16,9 +15,10 @@ use twofactor::{
 /// The widest window: ten steps on each side of now, each of which has a code that is good once.
 pub(super) const WINDOW: u8 = 10;
 
-/// The steps of that window whose codes are used: without the first three, so that all of them stay
-/// good for a minute and a half.
-const STEPS: RangeInclusive<u64> = 3..=20;
+/// The steps of that window, and how many of them are left out at its start: so all codes stay good for
+/// a minute and a half.
+const STEPS: u64 = 2 * WINDOW as u64 + 1;
+const LEFT_OUT: usize = 3;
 
 const STEP_SECS: u64 = 30;
 
@@ -32,7 +32,6 @@ const CHUNK: usize = 1000;
 #[derive(Debug)]
 pub(super) struct Accounts {
     all: Vec<Known>,
-    window_start: u64,
     used: AtomicU64,
 }
 
@@ -40,7 +39,7 @@ pub(super) struct Accounts {
 struct Known {
     name: String,
     uid: u32,
-    secret: String,
+    codes: Vec<String>,
 }
 
 impl Accounts {
@@ -57,11 +56,10 @@ impl Accounts {
         let known = |(account, device): (Account, Device)| Known {
             name: account.name.to_string(),
             uid: account.uid,
-            secret: device.secret.to_base32().to_string(),
+            codes: codes(&device.secret.to_base32()),
         };
         Ok(Self {
             all: new.into_iter().map(known).collect(),
-            window_start: window_start(),
             used: AtomicU64::new(0),
         })
     }
@@ -74,13 +72,13 @@ impl Accounts {
     pub(super) fn login(&self) -> Result<Value> {
         let used = self.used.fetch_add(1, Ordering::Relaxed);
         let count = self.all.len() as u64;
-        let step = STEPS.start() + used / count.max(1);
-        ensure!(STEPS.contains(&step), "all codes are used up");
-        let Known { name, uid, secret } = self.get(used)?;
+        let Known { name, uid, codes } = self.get(used)?;
+        let round = usize::try_from(used / count.max(1))?;
+        let token = codes.get(round).context("all codes are used up")?;
         Ok(json!({
             "username": name,
             "uid": uid,
-            "token": code(secret, self.window_start, step),
+            "token": token,
             "service": "sshd",
             "source": "192.0.2.7",
             "factor": "password",
@@ -100,19 +98,15 @@ impl Accounts {
     }
 }
 
-/// The codes of a secret that was made just now, in their order, each of them good once.
-pub(super) fn codes(secret: &str) -> impl Iterator<Item = String> {
-    let window_start = window_start();
-    STEPS.map(move |step| code(secret, window_start, step))
-}
-
-fn window_start() -> u64 {
-    testkit::now() / STEP_SECS - u64::from(WINDOW)
-}
-
-fn code(secret: &str, window_start: u64, step: u64) -> String {
-    let time = (window_start + step) * STEP_SECS;
-    testkit::totp(secret, 6, STEP_SECS, time, Algorithm::Sha1)
+/// The codes of a secret that was made just now, in their order, each of them good once. Without those
+/// that two steps share by chance: they use up more than their own step.
+pub(super) fn codes(secret: &str) -> Vec<String> {
+    let start = testkit::now() / STEP_SECS - u64::from(WINDOW);
+    let code = |step| testkit::totp(secret, 6, STEP_SECS, step * STEP_SECS, Algorithm::Sha1);
+    let all: Vec<String> = (start..start + STEPS).map(code).collect();
+    let is_alone = |code: &&String| all.iter().filter(|other| other == code).count() == 1;
+    let good = all.iter().skip(LEFT_OUT).filter(is_alone);
+    good.cloned().collect()
 }
 
 fn account(number: u32) -> Result<(Account, Device)> {

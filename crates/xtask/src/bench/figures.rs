@@ -255,7 +255,8 @@ fn commands(programs: &Programs, _: &Options) -> Result<Vec<Figure>> {
 
 /// One run of a command, from its start to its end.
 fn time(command: &mut Command) -> Result<Duration> {
-    command.stdin(Stdio::null()).stdout(Stdio::null());
+    command.stdin(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let began = Instant::now();
     let status = command.status()?;
     let duration = began.elapsed();

@@ -77,22 +77,27 @@ fn print(figures: &[Figure], options: &Options) {
 }
 
 fn start_over_in_release() -> Result<()> {
-    let root = crate::root()?;
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let status = Command::new(cargo)
-        .args(["build", "--quiet", "--release"])
-        .args(["-p", "middlewared", "-p", "midclt", "-p", "xtask"])
-        .current_dir(root)
-        .status()
-        .context("cannot run cargo")?;
-    ensure!(
-        status.success(),
-        "cargo could not build the release programs"
-    );
+    let programs = "build --quiet --release -p middlewared -p xtask";
+    // As in ./quickstart: without shared libraries.
+    let midclt = "rustc --quiet --release -p midclt --bin midclt -- -C target-feature=+crt-static";
+    for arguments in [programs, midclt] {
+        cargo(arguments)?;
+    }
     let program = target_directory()?.join("release/xtask");
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
     let error = Command::new(&program).args(arguments).exec();
     Err(error).with_context(|| format!("cannot run {}", program.display()))
+}
+
+fn cargo(arguments: &str) -> Result<()> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(cargo);
+    command
+        .args(arguments.split(' '))
+        .current_dir(crate::root()?);
+    let status = command.status().context("cannot run cargo")?;
+    ensure!(status.success(), "{command:?} failed");
+    Ok(())
 }
 
 /// This program is in `target/debug`.
