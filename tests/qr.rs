@@ -285,8 +285,5 @@ fn before_there_is_a_secret() {
     assert_eq!(output.status.code(), Some(1));
     assert!(output.stdout.is_empty());
     let said = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        said.ends_with(": midclt 2fa enable\n"),
-        "{said}"
-    );
+    assert!(said.ends_with(": midclt 2fa enable\n"), "{said}");
 }
