@@ -18,7 +18,8 @@ const OWN: &[(&str, &[&str])] = &[
     ("api", &["clock", "store", "twofactor"]),
     ("middlewared", &["api", "clock", "store", "twofactor"]),
     ("client", &[]),
-    ("midclt", &["client"]),
+    ("ssh", &[]),
+    ("midclt", &["client", "ssh"]),
     ("pam", &["client"]),
 ];
 
@@ -66,6 +67,11 @@ const NEVER: &[(&str, &[&str], &str)] = &[
         "client",
         &["api", "hyper", "rusqlite", "store", "tokio", "twofactor"],
         "it is blocking, and small enough for a PAM module",
+    ),
+    (
+        "ssh",
+        &["hyper", "rusqlite", "serde_json", "tokio", "tungstenite"],
+        "it knows files and programs, no daemon",
     ),
     (
         "midclt",
