@@ -27,6 +27,8 @@ mod python;
 mod qr;
 mod recovery_codes;
 mod site;
+#[cfg(feature = "system")]
+mod ssh;
 mod support;
 #[cfg(feature = "system")]
 mod terminal;

@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -21,11 +22,13 @@ const PASS_ON: &str = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID="
 #[derive(Debug)]
 pub(crate) struct Setup {
     pub(crate) dir: TempDir,
+    pub(crate) bound_at: PathBuf,
+    /// The socket, by the path that the test reaches it.
     pub(crate) socket: PathBuf,
     pub(crate) state_dir: PathBuf,
     pub(crate) clock: Option<FakeClock>,
     pub(crate) accounts: Option<Accounts>,
-    pub(crate) namespace: Option<Namespace>,
+    pub(crate) namespace: Option<Arc<Namespace>>,
     passed: Option<UnixListener>,
     program: PathBuf,
     uid: Option<u32>,
@@ -47,6 +50,7 @@ impl Builder {
             .expect("create a private directory");
         fs::create_dir(dir.path().join("run")).expect("create the socket's directory");
         let setup = Setup {
+            bound_at: dir.path().join("run/middlewared.sock"),
             socket: dir.path().join("run/middlewared.sock"),
             state_dir: dir.path().join("state"),
             clock: None,
@@ -99,14 +103,15 @@ impl Builder {
     /// Another socket, perhaps another daemon's.
     #[must_use]
     pub fn socket(mut self, path: impl Into<PathBuf>) -> Self {
-        self.setup.socket = path.into();
+        self.setup.bound_at = path.into();
+        self.setup.socket.clone_from(&self.setup.bound_at);
         self
     }
 
     /// Binds the socket here, and passes it to the daemon as systemd does; see `sd_listen_fds(3)`.
     #[must_use]
     pub fn pass_socket(mut self) -> Self {
-        let listener = UnixListener::bind(&self.setup.socket).expect("bind the passed socket");
+        let listener = UnixListener::bind(&self.setup.bound_at).expect("bind the passed socket");
         self.setup.passed = Some(listener);
         self
     }
@@ -159,7 +164,16 @@ impl Builder {
     }
 
     fn namespace(&mut self) -> &Namespace {
-        self.setup.namespace.get_or_insert_with(Namespace::create)
+        let new = || Arc::new(Namespace::create());
+        self.setup.namespace.get_or_insert_with(new)
+    }
+
+    /// Puts the daemon on a machine, with its socket at this path there.
+    pub(crate) fn on_machine(mut self, machine: &Arc<Namespace>, socket: &Path) -> Self {
+        self.setup.socket = machine.path(socket);
+        self.setup.bound_at = socket.to_path_buf();
+        self.setup.namespace = Some(Arc::clone(machine));
+        self
     }
 
     /// Starts the daemon and waits until it answers.
@@ -238,7 +252,7 @@ impl Setup {
             None => Command::new(words.remove(0)),
         };
         command.args(words);
-        command.arg("--socket").arg(&self.socket);
+        command.arg("--socket").arg(&self.bound_at);
         command.arg("--state-dir").arg(&self.state_dir);
         command.args(&self.arguments);
         self.set_environment(&mut command);

@@ -45,7 +45,7 @@ impl Daemon {
         daemon
     }
 
-    /// The daemon's socket.
+    /// The daemon's socket, by the path that the test reaches it.
     pub fn socket(&self) -> &Path {
         &self.setup.socket
     }
