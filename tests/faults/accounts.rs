@@ -291,6 +291,33 @@ fn damaged_rows_open_no_door_and_it_can_be_turned_off() {
     }
 }
 
+/// Whoever has two phones gets in with the one whose record is whole, and with no code of the other.
+#[test]
+fn a_damaged_device_closes_no_other() {
+    for sql in [
+        "UPDATE devices SET secret = x'00' WHERE id = ?1",
+        "UPDATE devices SET digits = 3 WHERE id = ?1",
+        "UPDATE devices SET floor = -1 WHERE id = ?1",
+        "UPDATE devices SET algorithm = 'MD5' WHERE id = ?1",
+    ] {
+        let mut site = Site::new();
+        let phone = site.enrol("alice");
+        let other = site.issue("alice", "watch");
+        site.confirm(&other);
+        site.pass(30);
+        assert_eq!(
+            site.database().execute(sql, [phone.id]).unwrap(),
+            1,
+            "{sql}"
+        );
+        let damaged = login("alice").code(&phone.code(site.now()));
+        assert_eq!(site.verdict(&damaged), "WRONG", "{sql}");
+        let whole = login("alice").code(&other.code(site.now()));
+        assert_eq!(site.verdict(&whole), "ACCEPTED", "{sql}");
+        assert_eq!(site.verdict(&whole), "REPLAYED", "{sql}");
+    }
+}
+
 /// The numbers that a damaged row would show are in no list either; the list is an error, or leaves it
 /// out, and the daemon goes on.
 #[test]

@@ -150,11 +150,25 @@ impl ReadTx<'_> {
     /// The devices of an account with their secrets, the oldest first, pending ones too. The master
     /// key is needed if there are any.
     ///
+    /// A damaged one is left out where another is whole: whoever has two phones gets in with the other.
+    ///
     /// # Errors
-    /// One of them cannot be read, or its secret cannot be opened.
+    /// They cannot be read, or none of those that there are is whole.
     pub fn open_devices(&self, uid: u32) -> Result<Vec<StoredDevice>, StoreError> {
-        let stored = self.all(&BY_UID, [uid], sealed)?;
-        stored.into_iter().map(|sealed| self.open(sealed)).collect()
+        // Damage to one is no damage to all, so each row has a result of its own.
+        let rows = self.all(&BY_UID, [uid], |row| Ok(sealed(row)))?;
+        let (mut whole, mut damage) = (Vec::new(), None);
+        for row in rows {
+            match row.and_then(|sealed| self.open(sealed)) {
+                Ok(device) => whole.push(device),
+                Err(error @ StoreError::Damaged { .. }) => damage = Some(error),
+                Err(error) => return Err(error),
+            }
+        }
+        match damage {
+            Some(error) if whole.is_empty() => Err(error),
+            _ => Ok(whole),
+        }
     }
 
     /// One device with its secret.

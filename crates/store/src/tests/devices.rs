@@ -360,9 +360,9 @@ fn damage_is_an_error_and_not_a_default() {
         "UPDATE devices SET last_used = -1",
     ];
     desk.damages(&changes, |tx| tx.devices(1000));
-    let changes = [
-        "UPDATE devices SET secret = x''",
-        "UPDATE devices SET secret = (SELECT secret FROM devices WHERE id = 1)",
-    ];
-    desk.damages(&changes, |tx| tx.open_devices(1000));
+    desk.damages(&["UPDATE devices SET secret = x''"], |tx| {
+        tx.open_devices(1000)
+    });
+    let swapped = "UPDATE devices SET secret = (SELECT secret FROM devices WHERE id = 1)";
+    desk.damages(&[swapped], |tx| tx.open_device(2));
 }
