@@ -21,7 +21,8 @@ const LIGHT: usize = 2;
 /// How many of them doors may take.
 const LIGHT_AT_DOORS: usize = LIGHT - 1;
 
-/// How many jobs of a kind wait at most; whoever comes then is told to come again.
+/// How many jobs of a lane and a load wait at most; whoever comes then is told to come again. Strangers
+/// who type what could be recovery codes must not fill the place of those who are looked up.
 const WAITING: usize = 64;
 
 /// How long a caller waits at most. A user database that hangs cannot be interrupted, and keeps its
@@ -117,7 +118,8 @@ impl Pool {
         };
         // Whoever waited too long has been told so, and does not come back for it.
         waiting.retain(Job::is_wanted);
-        if waiting.len() >= WAITING {
+        let is_alike = |other: &&Job| other.load == job.load;
+        if waiting.iter().filter(is_alike).count() >= WAITING {
             return Err(busy());
         }
         waiting.push_back(job);
@@ -336,6 +338,28 @@ mod tests {
         second.wait();
         second.end();
         light.end();
+    }
+
+    /// Strangers who type what could be recovery codes keep nobody from being looked up, nor root from its
+    /// own hash.
+    #[tokio::test]
+    async fn a_crowd_with_recovery_codes_leaves_room_for_those_with_codes() {
+        let pool = Pool::default();
+        let hashing = Held::submit(&pool, Doors, Heavy);
+        hashing.wait();
+        let crowd: Vec<_> = (0..WAITING)
+            .map(|_| Held::submit(&pool, Doors, Heavy))
+            .collect();
+        assert!(pool.submit(Doors, Heavy, || Ok(())).is_err());
+        let light = Held::submit(&pool, Doors, Light);
+        light.wait();
+        light.end();
+        let root = Held::submit(&pool, Administration, Heavy);
+        hashing.end();
+        root.wait();
+        for job in crowd.iter().chain([&root]) {
+            job.end();
+        }
     }
 
     #[tokio::test]
