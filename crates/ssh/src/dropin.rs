@@ -135,6 +135,18 @@ impl DropIn {
         Self::ALL.into_iter().find(|dropin| dropin.text() == text)
     }
 
+    /// Whether root comes in at all.
+    #[must_use]
+    pub fn lets_root_in(self) -> bool {
+        self.root != RootDoor::AsItWas
+    }
+
+    /// Whether root needs no key.
+    #[must_use]
+    pub fn lets_root_in_by_password(self) -> bool {
+        self.root == RootDoor::PasswordOrKey
+    }
+
     /// What sshd must say of root, or of any other account that has no block of its own.
     #[must_use]
     pub const fn expected(self, is_root: bool) -> &'static str {

@@ -46,6 +46,8 @@ macro_rules! codes {
 codes! {
     /// sshd is not installed, or its configuration cannot be read.
     NoSshd = "NO_SSHD",
+    /// sshd does not take its configuration.
+    SshdRefuses = "SSHD_REFUSES",
     /// `pam_middleware.so` is not where PAM looks.
     NoModule = "NO_MODULE",
     /// The drop-in is not there.

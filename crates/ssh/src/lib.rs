@@ -9,10 +9,16 @@
 mod error;
 mod files;
 mod finding;
+mod program;
 mod root;
 
+pub mod accounts;
+pub mod check;
+pub mod config;
 pub mod dropin;
+pub mod jobs;
 pub mod methods;
+pub mod sshd;
 pub mod stack;
 
 pub use error::Error;
