@@ -81,6 +81,14 @@ impl Client {
         }
     }
 
+    /// The user who serves the socket, as the kernel says (`SO_PEERCRED`, unix(7)).
+    ///
+    /// # Errors
+    /// [`Error::Io`].
+    pub fn peer_uid(&self) -> Result<u32, Error> {
+        self.socket.get_ref().peer_uid().map_err(Error::Io)
+    }
+
     /// Gives the calls from here on another deadline.
     pub fn set_deadline(&mut self, deadline: Deadline) {
         self.socket.get_mut().deadline = deadline;

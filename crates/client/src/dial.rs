@@ -6,7 +6,7 @@ use std::path::Path;
 
 use nix::errno::Errno;
 use nix::sys::socket::{
-    AddressFamily, SockFlag, SockType, UnixAddr, connect, setsockopt, socket, sockopt,
+    AddressFamily, SockFlag, SockType, UnixAddr, connect, getsockopt, setsockopt, socket, sockopt,
 };
 use nix::sys::time::TimeVal;
 
@@ -72,6 +72,12 @@ pub(crate) struct TimedStream {
 }
 
 impl TimedStream {
+    /// Who has called listen(2) on the other end.
+    pub(crate) fn peer_uid(&self) -> io::Result<u32> {
+        let peer = getsockopt(&self.inner, sockopt::PeerCredentials)?;
+        Ok(peer.uid())
+    }
+
     fn retry<T>(&mut self, mut step: impl FnMut(&mut Self) -> io::Result<T>) -> io::Result<T> {
         loop {
             match step(self) {

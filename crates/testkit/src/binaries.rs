@@ -16,6 +16,11 @@ pub fn midclt() -> PathBuf {
     directory().join("midclt")
 }
 
+/// The PAM module, under the name that cargo gives it. A stack can name it by this path.
+pub fn pam_module() -> PathBuf {
+    directory().join("libpam_middleware.so")
+}
+
 /// Where the programs are: `$MIDDLEWARED_BIN_DIR`, built by the caller, or next to the
 /// running test, built here once by cargo.
 pub fn directory() -> &'static Path {
@@ -58,7 +63,8 @@ fn build(directory: &Path) {
     };
     let target = directory.parent().expect("a target directory");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .args(["build", "--quiet", "-p", "middlewared", "-p", "midclt"])
+        .args(["build", "--quiet"])
+        .args(["-p", "middlewared", "-p", "midclt", "-p", "pam"])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -36,6 +36,7 @@ mod sshd;
 mod totp;
 
 pub use accounts::{Accounts, Hang};
+pub use binaries::pam_module;
 pub use builder::Builder;
 pub use clock::{FakeClock, now};
 pub use daemon::Daemon;
