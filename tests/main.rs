@@ -20,6 +20,7 @@ mod interop;
 mod lifecycle;
 mod limits;
 mod newcomer;
+mod pam;
 mod peers;
 mod people;
 #[cfg(feature = "system")]

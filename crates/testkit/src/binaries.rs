@@ -21,6 +21,11 @@ pub fn pam_module() -> PathBuf {
     directory().join("libpam_middleware.so")
 }
 
+/// A program that uses PAM.
+pub(crate) fn pamtry() -> PathBuf {
+    directory().join("pamtry")
+}
+
 /// Where the programs are: `$MIDDLEWARED_BIN_DIR`, built by the caller, or next to the
 /// running test, built here once by cargo.
 pub fn directory() -> &'static Path {
@@ -64,7 +69,16 @@ fn build(directory: &Path) {
     let target = directory.parent().expect("a target directory");
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .args(["build", "--quiet"])
-        .args(["-p", "middlewared", "-p", "midclt", "-p", "pam"])
+        .args([
+            "-p",
+            "middlewared",
+            "-p",
+            "midclt",
+            "-p",
+            "pam",
+            "-p",
+            "pamtry",
+        ])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
         .current_dir(env!("CARGO_MANIFEST_DIR"))

@@ -21,7 +21,7 @@ const LONG_FILE_MARK: &str = "// Long on purpose: ";
 /// `main.rs` holds less code than this; the rest is a library, so that tests can call it.
 const LONGEST_MAIN: usize = 15;
 /// The crates with an FFI file cannot forbid unsafe code in their root.
-const WITH_FFI: [&str; 2] = ["crates/clock/", "crates/pam/"];
+const WITH_FFI: [&str; 3] = ["crates/clock/", "crates/pam/", "crates/pamtry/src/lib.rs"];
 
 /// A word that belongs into few files.
 struct Placed {
@@ -35,7 +35,12 @@ struct Placed {
 const PLACED: &[Placed] = &[
     Placed {
         word: "unsafe",
-        only_in: &["crates/clock/src/ffi.rs", "crates/pam/src/ffi.rs"],
+        only_in: &[
+            "crates/clock/src/ffi.rs",
+            "crates/pam/src/ffi.rs",
+            // For tests only: the application's side of PAM.
+            "crates/pamtry/src/ffi.rs",
+        ],
         why: "unsafe code lives in the FFI files",
     },
     Placed {
