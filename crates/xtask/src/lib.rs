@@ -12,6 +12,7 @@
 mod bench;
 mod completions;
 mod contract;
+pub mod deb;
 mod golden;
 mod man;
 mod tidy;
@@ -43,6 +44,12 @@ fn run(task: Task) -> Result<()> {
         Task::Contract(golden) => contract::run(root()?, golden.mode()),
         Task::Man(golden) => man::run(root()?, golden.mode()),
         Task::Completions { directory } => completions::run(&directory),
+        Task::Deb(options) => {
+            for file in deb::build(root()?, &options)? {
+                println!("{}", file.display());
+            }
+            Ok(())
+        }
         Task::Tidy => tidy::run(root()?),
         Task::Bench(options) => bench::run(&options),
         Task::LineServer { socket } => bench::line_server(&socket),
@@ -70,6 +77,8 @@ enum Task {
         /// Where to write.
         directory: PathBuf,
     },
+    /// Build the Debian packages, and a tarball with static binaries.
+    Deb(deb::Options),
     /// Check the house rules that a program can check.
     Tidy,
     /// Measure the figures we promise, beside their peers, in one run.

@@ -1,5 +1,6 @@
 //! `docs/man/`: pages from the same tables that parse the command lines and the calls.
 
+mod config_file;
 mod sections;
 
 use std::path::Path;
@@ -40,7 +41,7 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         section: "8",
         methods: Some(&contract),
         sections: sections::DAEMON,
-        see_also: &["midclt(1)", "systemd(1)"],
+        see_also: &["midclt(1)", "middlewared.toml(5)", "systemd(1)"],
     };
     settle(mode, &directory.join("midclt.1"), &client.render()?, "man")?;
     settle(
@@ -54,7 +55,9 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         &directory.join("middlewared.8"),
         &daemon.render()?,
         "man",
-    )
+    )?;
+    let file = config_file::render();
+    settle(mode, &directory.join("middlewared.toml.5"), &file, "man")
 }
 
 /// Defines the string that the pages use for an apostrophe, for groff and for others.

@@ -1,0 +1,135 @@
+//! What is in which package.
+
+use clap_complete::Shell;
+
+/// A package. Its `control` and its scripts are in `packaging/debian/NAME/`.
+#[derive(Debug)]
+pub(super) struct Package {
+    pub(super) name: &'static str,
+    pub(super) files: &'static [File],
+}
+
+/// One file of a package.
+#[derive(Debug)]
+pub(super) struct File {
+    pub(super) from: Origin,
+    /// Its path below `/`. Files below `etc/` belong to the administrator.
+    pub(super) to: &'static str,
+}
+
+/// Where a file comes from.
+#[derive(Debug)]
+pub(super) enum Origin {
+    /// A program that cargo built.
+    Program(&'static str),
+    /// A file of the repository.
+    Copy(&'static str),
+    /// The same, compressed as Debian has its documentation.
+    Gzip(&'static str),
+    /// midclt's completion for a shell.
+    Completion(Shell),
+    /// What is new in this package, which is what is new in the product.
+    Changelog,
+}
+
+use Origin::{Changelog, Completion, Copy, Gzip, Program};
+
+const fn file(from: Origin, to: &'static str) -> File {
+    File { from, to }
+}
+
+pub(super) const PACKAGES: &[Package] = &[
+    Package {
+        name: "middlewared",
+        files: &[
+            file(Program("middlewared"), "usr/sbin/middlewared"),
+            file(
+                Copy("packaging/systemd/middlewared.service"),
+                "usr/lib/systemd/system/middlewared.service",
+            ),
+            file(
+                Copy("packaging/systemd/middlewared.socket"),
+                "usr/lib/systemd/system/middlewared.socket",
+            ),
+            file(
+                Copy("packaging/systemd/ssh.conf"),
+                "usr/lib/systemd/system/ssh.service.d/middlewared.conf",
+            ),
+            file(
+                Copy("packaging/systemd/ssh.conf"),
+                "usr/lib/systemd/system/ssh@.service.d/middlewared.conf",
+            ),
+            file(
+                Copy("packaging/systemd/sysusers.conf"),
+                "usr/lib/sysusers.d/middlewared.conf",
+            ),
+            file(
+                Copy("packaging/systemd/tmpfiles.conf"),
+                "usr/lib/tmpfiles.d/middlewared.conf",
+            ),
+            file(Copy("packaging/config.toml"), "etc/middlewared/config.toml"),
+            file(
+                Gzip("docs/man/middlewared.8"),
+                "usr/share/man/man8/middlewared.8.gz",
+            ),
+            file(
+                Gzip("docs/man/middlewared.toml.5"),
+                "usr/share/man/man5/middlewared.toml.5.gz",
+            ),
+            file(
+                Gzip("docs/recovery.md"),
+                "usr/share/doc/middlewared/recovery.md.gz",
+            ),
+            file(
+                Gzip("docs/protocol.md"),
+                "usr/share/doc/middlewared/protocol.md.gz",
+            ),
+            file(
+                Gzip("CHANGELOG.md"),
+                "usr/share/doc/middlewared/changelog.gz",
+            ),
+            file(Changelog, "usr/share/doc/middlewared/changelog.Debian.gz"),
+            file(
+                Copy("packaging/debian/copyright"),
+                "usr/share/doc/middlewared/copyright",
+            ),
+            file(
+                Copy("packaging/debian/lintian-overrides"),
+                "usr/share/lintian/overrides/middlewared",
+            ),
+        ],
+    },
+    Package {
+        name: "midclt",
+        files: &[
+            file(Program("midclt"), "usr/bin/midclt"),
+            file(Gzip("docs/man/midclt.1"), "usr/share/man/man1/midclt.1.gz"),
+            file(
+                Gzip("docs/man/midclt-2fa.1"),
+                "usr/share/man/man1/midclt-2fa.1.gz",
+            ),
+            file(
+                Completion(Shell::Bash),
+                "usr/share/bash-completion/completions/midclt",
+            ),
+            file(
+                Completion(Shell::Zsh),
+                "usr/share/zsh/vendor-completions/_midclt",
+            ),
+            file(
+                Completion(Shell::Fish),
+                "usr/share/fish/vendor_completions.d/midclt.fish",
+            ),
+            file(Gzip("CHANGELOG.md"), "usr/share/doc/midclt/changelog.gz"),
+            file(Changelog, "usr/share/doc/midclt/changelog.Debian.gz"),
+            file(
+                Copy("packaging/debian/copyright"),
+                "usr/share/doc/midclt/copyright",
+            ),
+            file(
+                Copy("packaging/debian/lintian-overrides"),
+                "usr/share/lintian/overrides/midclt",
+            ),
+        ],
+    },
+];
