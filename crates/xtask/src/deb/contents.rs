@@ -22,6 +22,8 @@ pub(super) struct File {
 pub(super) enum Origin {
     /// A program that cargo built.
     Program(&'static str),
+    /// The PAM module, which cargo built too. It is loaded, not run.
+    Module(&'static str),
     /// A file of the repository.
     Copy(&'static str),
     /// The same, compressed as Debian has its documentation.
@@ -32,7 +34,7 @@ pub(super) enum Origin {
     Changelog,
 }
 
-use Origin::{Changelog, Completion, Copy, Gzip, Program};
+use Origin::{Changelog, Completion, Copy, Gzip, Module, Program};
 
 const fn file(from: Origin, to: &'static str) -> File {
     File { from, to }
@@ -129,6 +131,39 @@ pub(super) const PACKAGES: &[Package] = &[
             file(
                 Copy("packaging/debian/lintian-overrides"),
                 "usr/share/lintian/overrides/midclt",
+            ),
+        ],
+    },
+    Package {
+        name: "libpam-middleware",
+        files: &[
+            file(
+                Module("libpam_middleware.so"),
+                "usr/lib/@MULTIARCH@/security/pam_middleware.so",
+            ),
+            file(
+                Copy("packaging/systemd/middlewared-sshd.path"),
+                "usr/lib/systemd/system/middlewared-sshd.path",
+            ),
+            file(
+                Copy("packaging/systemd/middlewared-sshd.service"),
+                "usr/lib/systemd/system/middlewared-sshd.service",
+            ),
+            file(
+                Gzip("CHANGELOG.md"),
+                "usr/share/doc/libpam-middleware/changelog.gz",
+            ),
+            file(
+                Changelog,
+                "usr/share/doc/libpam-middleware/changelog.Debian.gz",
+            ),
+            file(
+                Copy("packaging/debian/copyright"),
+                "usr/share/doc/libpam-middleware/copyright",
+            ),
+            file(
+                Copy("packaging/debian/lintian-overrides"),
+                "usr/share/lintian/overrides/libpam-middleware",
             ),
         ],
     },

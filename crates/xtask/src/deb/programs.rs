@@ -13,11 +13,10 @@ pub(super) const BINARIES: [&str; 2] = ["middlewared", "midclt"];
 
 /// Builds what the packages hold. The directory with copies of it.
 pub(super) fn build_for_release(root: &Path, scratch: &Path) -> Result<PathBuf> {
-    cargo(
-        root,
-        ["build", "--release", "-p", "middlewared", "-p", "midclt"],
-    )?;
-    keep(root, &BINARIES, &scratch.join("programs"))
+    let packages = ["-p", "middlewared", "-p", "midclt", "-p", "pam"];
+    cargo(root, ["build", "--release"].into_iter().chain(packages))?;
+    let names = [BINARIES.as_slice(), &["libpam_middleware.so"]].concat();
+    keep(root, &names, &scratch.join("programs"))
 }
 
 /// Links the programs once more, without shared libraries.

@@ -69,7 +69,9 @@ impl<'a> Stage<'a> {
             fs::create_dir_all(parent)?;
         }
         match file.from {
-            Origin::Program(name) => programs::strip(&self.release.programs.join(name), path)?,
+            Origin::Program(name) | Origin::Module(name) => {
+                programs::strip(&self.release.programs.join(name), path)?;
+            }
             Origin::Copy(from) => {
                 fs::copy(self.release.root.join(from), path)?;
             }
@@ -146,7 +148,8 @@ impl<'a> Stage<'a> {
 
     fn shared_libraries(&self, scratch: &Path) -> Result<String> {
         let files = self.package.files.iter();
-        let built = files.filter(|file| matches!(file.from, Origin::Program(_)));
+        let built =
+            files.filter(|file| matches!(file.from, Origin::Program(_) | Origin::Module(_)));
         let built: Vec<PathBuf> = built.map(|file| self.path(file)).collect();
         programs::shared_libraries(&built, scratch)
     }
