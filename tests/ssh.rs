@@ -1,5 +1,15 @@
 //! The door that strangers see: real logins through a real sshd, on machines that only the tests see.
 #![cfg(feature = "system")]
 
+mod clients;
+mod console;
+mod crowds;
+mod door;
+mod guessing;
+mod outages;
 mod parallel;
 mod peers;
+mod root;
+mod standing;
+mod switching;
+mod ways;

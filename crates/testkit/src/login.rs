@@ -1,6 +1,6 @@
 //! A login with the real OpenSSH client, answered by what its prompts say, as a person answers.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::Namespace;
 use crate::machine::make_executable;
-use crate::process::run_with_deadline;
+use crate::process::run_with_input;
 
 /// How long one login may take, with refusals that take some seconds each.
 const LIMIT: Duration = Duration::from_secs(90);
@@ -22,7 +22,7 @@ const COMMAND: &str = "echo in as $(id -un)";
 /// ssh runs this for each prompt; see `SSH_ASKPASS` in ssh(1). An answer is given once, to the first
 /// prompt that contains its words; without one, it waits while the login is held, and gives up.
 const ASKPASS: &str = r#"#!/bin/sh
-printf '%s\n' "$1" >> "$LOGIN_DIR/prompts"
+printf '%s\036' "$1" >> "$LOGIN_DIR/prompts"
 while :; do
     held=; [ ! -e "$LOGIN_DIR/held" ] || held=yes
     number=0
@@ -51,6 +51,7 @@ pub struct Login {
     answers: String,
     options: Vec<String>,
     command: String,
+    typed: String,
 }
 
 /// How a login went.
@@ -86,6 +87,7 @@ impl Login {
             answers: String::new(),
             options: Vec::new(),
             command: COMMAND.to_owned(),
+            typed: String::new(),
         }
     }
 
@@ -135,6 +137,13 @@ impl Login {
         self
     }
 
+    /// What is typed once the door has opened.
+    #[must_use]
+    pub fn typing(mut self, text: &str) -> Self {
+        text.clone_into(&mut self.typed);
+        self
+    }
+
     /// Logs in, to the end.
     pub fn run(&self) -> Outcome {
         self.run_in(&self.place())
@@ -156,6 +165,7 @@ impl Login {
         let dir = self.machine_dir.join(format!("login-{number}"));
         fs::create_dir(&dir).expect("create the login's directory");
         fs::write(dir.join("answers"), &self.answers).expect("write the answers");
+        fs::write(dir.join("typed"), &self.typed).expect("write what is typed");
         fs::write(dir.join("askpass"), ASKPASS).expect("write askpass");
         make_executable(&dir.join("askpass"));
         dir
@@ -163,16 +173,18 @@ impl Login {
 
     fn run_in(&self, dir: &Path) -> Outcome {
         let begun = Instant::now();
-        let output = run_with_deadline(&mut self.ssh(dir), LIMIT);
+        let typed = File::open(dir.join("typed")).expect("open what is typed");
+        let output = run_with_input(self.ssh(dir).stdin(typed), LIMIT);
         let took = begun.elapsed();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let stdout = text(&output.stdout);
+        let (texts, prompts): (Vec<_>, Vec<_>) = asked(dir).into_iter().unzip();
         Outcome {
             is_in: stdout == format!("in as {}\n", self.account),
             exit: output.status.code(),
             stdout,
-            prompts: prompts(dir),
-            texts: text(&output.stderr),
+            prompts,
+            texts: texts.concat() + &text(&output.stderr),
             took,
         }
     }
@@ -209,7 +221,7 @@ impl Begun {
     /// Waits until something with these words is asked.
     pub fn wait_for(&self, words: &str) {
         let deadline = Instant::now() + LIMIT;
-        while !prompts(&self.dir).iter().any(|it| it.contains(words)) {
+        while !asked(&self.dir).iter().any(|(_, it)| it.contains(words)) {
             let is_over = self.thread.is_finished() || Instant::now() >= deadline;
             assert!(!is_over, "never asked for '{words}'");
             thread::sleep(Duration::from_millis(2));
@@ -238,14 +250,20 @@ fn line(words: &str, answer: &str) -> String {
     format!("{words}\t{answer}\n")
 }
 
-/// What was asked so far.
-fn prompts(dir: &Path) -> Vec<String> {
-    let prompts = fs::read_to_string(dir.join("prompts")).unwrap_or_default();
-    prompts.lines().map(without_address).collect()
+/// What was asked so far, and what was said before each question: sshd puts the texts of PAM in front
+/// of its next prompt, in one.
+fn asked(dir: &Path) -> Vec<(String, String)> {
+    let log = fs::read_to_string(dir.join("prompts")).unwrap_or_default();
+    let prompts = log.split_terminator('\x1e').map(without_address);
+    let split = |prompt: &str| match prompt.rsplit_once('\n') {
+        Some((texts, prompt)) => (format!("{texts}\n"), prompt.to_owned()),
+        None => (String::new(), prompt.to_owned()),
+    };
+    prompts.map(split).collect()
 }
 
 /// `(alice@127.0.0.1) Password: ` is `Password: `.
-fn without_address(prompt: &str) -> String {
+fn without_address(prompt: &str) -> &str {
     let rest = prompt.split_once(") ").filter(|_| prompt.starts_with('('));
-    rest.map_or(prompt, |(_, rest)| rest).to_owned()
+    rest.map_or(prompt, |(_, rest)| rest)
 }

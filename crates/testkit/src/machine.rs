@@ -171,6 +171,15 @@ impl Machine {
         file
     }
 
+    /// Puts a PAM module where PAM looks for those that are named without a path.
+    pub fn install_module(&self, module: &Path) {
+        let file = "pam_middleware.so";
+        let unix = "/usr/lib/*/security/pam_unix.so";
+        let found = self.run_ok(["bash", "-c", &format!("dirname {unix}")]);
+        let target = Path::new(found.trim()).join(file);
+        fs::copy(module, self.path(&target)).expect("install the module");
+    }
+
     /// Prepares a daemon on this machine, at the path where everybody looks for it.
     pub fn daemon(&self) -> Builder {
         Daemon::builder().on_machine(&self.namespace, Path::new(SOCKET))
