@@ -2,6 +2,8 @@
 
 #[cfg(feature = "system")]
 mod console;
+#[cfg(feature = "system")]
+mod import;
 mod scripts;
 
 use testkit::now;

@@ -125,21 +125,34 @@ pub(crate) fn add(
     new: &NewDevice<'_>,
 ) -> Result<DeviceEntry, CallError> {
     write.tx.ensure_account(account)?;
-    check_span(write.tx, new.device)?;
-    if write.tx.count_devices(account.uid)? >= MOST_DEVICES {
-        let message = format!(
-            "'{0}' has {MOST_DEVICES} devices already. Remove one first: midclt 2fa device list {0}, \
-             then midclt 2fa device remove ID",
-            account.name
-        );
-        return Err(CallError::refused(Errno::EBUSY, message));
-    }
+    check_room(write.tx, account, new.device)?;
     let id = write.tx.add_device(new)?;
     let record = write.tx.device(id)?;
     let record = record.ok_or_else(|| CallError::internal("the new device cannot be read"))?;
     let entry = DeviceEntry::new(account.name.as_str(), &record);
     write.emit(Event::added(DEVICE, id, &entry)?);
     Ok(entry)
+}
+
+/// Whether an account may have this device too.
+///
+/// # Errors
+/// It has as many as it may have, or the codes of this one would be good for too long.
+pub(crate) fn check_room(
+    tx: &ReadTx<'_>,
+    account: &Account,
+    device: &Device,
+) -> Result<(), CallError> {
+    check_span(tx, device)?;
+    if tx.count_devices(account.uid)? < MOST_DEVICES {
+        return Ok(());
+    }
+    let message = format!(
+        "'{0}' has {MOST_DEVICES} devices already. Remove one first: midclt 2fa device list {0}, then \
+         midclt 2fa device remove ID",
+        account.name
+    );
+    Err(CallError::refused(Errno::EBUSY, message))
 }
 
 /// Makes a pending device active, after its first right code; the one that it replaces goes. Tells
@@ -252,7 +265,10 @@ fn check_span(tx: &ReadTx<'_>, device: &Device) -> Result<(), CallError> {
 
 /// An account with a device needs no grace and no invite any more. They end, so that they are not
 /// there again when the device goes.
-fn end_beginning(
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn end_beginning(
     write: &mut Writing<'_, '_>,
     uid: u32,
     username: &AccountName,

@@ -10,6 +10,7 @@ mod confirm;
 mod devices;
 mod doors;
 mod first_device;
+mod import;
 mod look_ups;
 mod permits;
 mod policy;

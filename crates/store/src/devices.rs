@@ -3,12 +3,12 @@
 //! The floor of a pending device is kept beside the column of that name, which holds the end of
 //! time: release 1 knows no pending devices, and refuses their codes as used.
 
+mod sealed;
+
 use rusqlite::params;
-use twofactor::{Algorithm, Device, Digits, Enrolment, Secret, TimeStep, UnixTime};
-use zeroize::Zeroizing;
+use twofactor::{Algorithm, Device, Digits, Enrolment, TimeStep, UnixTime};
 
 use crate::rows::{Fields, Query, secs};
-use crate::seal::Place;
 use crate::{ReadTx, StoreError, WriteTx};
 
 /// What is stored of a device beside its secret. No master key is needed to read it.
@@ -62,15 +62,9 @@ pub struct NewDevice<'a> {
     pub device: &'a Device,
 }
 
-/// A device as it is stored: its record, and its sealed secret.
-struct Sealed {
-    record: DeviceRecord,
-    secret: Vec<u8>,
-}
-
 const RECORD: &str = "device";
 
-/// The columns that [`record`] and [`sealed`] read.
+/// The columns that [`record`] and `sealed` read.
 macro_rules! select {
     ($rest:literal) => {
         Query {
@@ -147,48 +141,6 @@ impl ReadTx<'_> {
         self.one(&BY_ID, [id], record)
     }
 
-    /// The devices of an account with their secrets, the oldest first, pending ones too. The master
-    /// key is needed if there are any.
-    ///
-    /// A damaged one is left out where another is whole: whoever has two phones gets in with the other.
-    ///
-    /// # Errors
-    /// They cannot be read, or none of those that there are is whole.
-    pub fn open_devices(&self, uid: u32) -> Result<Vec<StoredDevice>, StoreError> {
-        // Damage to one is no damage to all, so each row has a result of its own.
-        let rows = self.all(&BY_UID, [uid], |row| Ok(sealed(row)))?;
-        let (mut whole, mut damage) = (Vec::new(), None);
-        for row in rows {
-            match row.and_then(|sealed| self.open(sealed)) {
-                Ok(device) => whole.push(device),
-                Err(error @ StoreError::Damaged { .. }) => damage = Some(error),
-                Err(error) => return Err(error),
-            }
-        }
-        match damage {
-            Some(error) if whole.is_empty() => Err(error),
-            _ => Ok(whole),
-        }
-    }
-
-    /// One device with its secret.
-    ///
-    /// # Errors
-    /// It cannot be read, or its secret cannot be opened.
-    pub fn open_device(&self, id: i64) -> Result<Option<StoredDevice>, StoreError> {
-        let stored = self.one(&BY_ID, [id], sealed)?;
-        stored.map(|sealed| self.open(sealed)).transpose()
-    }
-
-    /// The oldest active device of an account, with its secret: the one that the 22.12 API shows.
-    ///
-    /// # Errors
-    /// It cannot be read, or its secret cannot be opened.
-    pub fn first_active_device(&self, uid: u32) -> Result<Option<StoredDevice>, StoreError> {
-        let stored = self.one(&FIRST_ACTIVE, [uid], sealed)?;
-        stored.map(|sealed| self.open(sealed)).transpose()
-    }
-
     /// Whether an account has an active device; works without the master key.
     ///
     /// # Errors
@@ -203,20 +155,6 @@ impl ReadTx<'_> {
     /// The devices cannot be read.
     pub fn count_devices(&self, uid: u32) -> Result<u32, StoreError> {
         self.only(&COUNT, [uid], |row| row.get(0))
-    }
-
-    fn open(&self, sealed: Sealed) -> Result<StoredDevice, StoreError> {
-        let Sealed { record, secret } = sealed;
-        let secret: Zeroizing<Vec<u8>> = self.sealer().open(place(record.id), &secret)?;
-        let damaged = StoreError::Damaged { record: RECORD };
-        let device = Device {
-            secret: Secret::from_bytes(&secret).map_err(|_| damaged)?,
-            algorithm: record.algorithm,
-            digits: record.digits,
-            step: record.step,
-            floor: record.floor,
-        };
-        Ok(StoredDevice { record, device })
     }
 }
 
@@ -288,12 +226,6 @@ impl WriteTx<'_> {
             0 => Err(StoreError::Damaged { record: RECORD }),
             _ => self.seal(id, secret),
         }
-    }
-
-    fn seal(&self, id: i64, secret: &Secret) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE devices SET secret = ?2 WHERE id = ?1";
-        let sealed = self.sealer().seal(place(id), secret.bytes())?;
-        self.write(SQL, params![id, sealed]).map(drop)
     }
 
     /// Makes a pending device active, and removes the one it replaces, if that is of the same
@@ -372,13 +304,6 @@ impl WriteTx<'_> {
     }
 }
 
-fn sealed(row: &Fields<'_>) -> Result<Sealed, StoreError> {
-    Ok(Sealed {
-        record: record(row)?,
-        secret: row.get(12)?,
-    })
-}
-
 fn record(row: &Fields<'_>) -> Result<DeviceRecord, StoreError> {
     let algorithm: String = row.get(3)?;
     // One of both alone would be a floor that nobody knows.
@@ -400,11 +325,4 @@ fn record(row: &Fields<'_>) -> Result<DeviceRecord, StoreError> {
         enrolment,
         replaces: row.get(11)?,
     })
-}
-
-const fn place(id: i64) -> Place {
-    Place {
-        purpose: "devices.secret",
-        id,
-    }
 }

@@ -11,6 +11,7 @@ mod enable;
 mod enrol;
 mod exempt;
 mod grace;
+mod import;
 mod invite;
 mod log;
 mod off;
@@ -59,6 +60,7 @@ pub(crate) enum TwoFactor {
     Renew(renew::RenewArgs),
     Recovery(recovery::RecoveryArgs),
     Invite(invite::InviteArgs),
+    Import(import::ImportArgs),
     Bypass(bypass::BypassArgs),
     Exempt(exempt::ExemptArgs),
     Grace(grace::GraceArgs),
@@ -78,6 +80,7 @@ pub(crate) fn run(connection: &Connection, command: TwoFactor) -> Result<(), Fai
         TwoFactor::Device(command) => device::run(connection, &command),
         TwoFactor::Renew(args) => renew::run(connection, &args),
         TwoFactor::Recovery(args) => recovery::run(connection, &args),
+        TwoFactor::Import(args) => import::run(connection, &args),
         TwoFactor::Invite(args) => invite::run(connection, &args),
         TwoFactor::Bypass(args) => bypass::run(connection, &args),
         TwoFactor::Exempt(args) => exempt::run(connection, &args),

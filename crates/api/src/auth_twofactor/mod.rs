@@ -6,6 +6,7 @@ pub(crate) mod bypass;
 pub(crate) mod device;
 pub(crate) mod exemption;
 pub(crate) mod grace;
+mod import;
 pub(crate) mod invite;
 mod login;
 pub(crate) mod policy;
@@ -22,6 +23,7 @@ use store::{ReadTx, Settings};
 use crate::CallError;
 use crate::method::Method;
 use audit::Audit;
+use import::Import;
 use login::{Authenticate, Verify};
 use secret::{GetProvisioningUri, RenewSecret};
 pub(crate) use settings::emit_config;
@@ -46,6 +48,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method::read::<Audit>(),
     Method::slow::<Authenticate>(),
     Method::read::<GetConfig>(),
+    Method::on_account::<Import>(),
     Method::read::<GetProvisioningUri>(),
     Method::write::<RenewSecret>(),
     Method::slow::<GetStatus>(),
