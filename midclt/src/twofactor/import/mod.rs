@@ -39,14 +39,14 @@ TrueNAS 22.12. First it is shown what would be done; nothing is replaced
 without --replace. A code that could have been used at the old system is
 not good here: each phone's codes count a step or two later.
 
-Of a .google_authenticator file the scratch codes are not taken over: they
-are too short to be guarded. New ones: midclt 2fa recovery USER
+Scratch codes of google-authenticator are not taken over: they are too
+short to be guarded. New ones: midclt 2fa recovery USER
 
 Examples:
   midclt 2fa import /etc/users.oath --dry-run
   midclt 2fa import /etc/users.oath
   midclt 2fa import /home/alice/.google_authenticator --user alice
-  ssh root@old midclt call auth.twofactor.config | midclt 2fa import - --yes")]
+  midclt 2fa import truenas.json --yes")]
 pub(crate) struct ImportArgs {
     /// The files; - for standard input
     #[arg(value_name = "FILE", required = true)]
