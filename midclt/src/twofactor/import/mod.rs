@@ -57,10 +57,10 @@ pub(crate) struct ImportArgs {
     /// What each is called [default: phone, phone 2 and so on]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The form of the files [default: as they look]
-    #[arg(long, value_enum, value_name = "FORM")]
+    /// The form: oath, google, otpauth, config [default: as they look]
+    #[arg(long, value_enum, value_name = "FORM", hide_possible_values = true)]
     format: Option<Format>,
-    /// Replace the account's device of the same name: that of --name, else `phone`
+    /// Replace the account's device of that name, else `phone`
     #[arg(long)]
     replace: bool,
     /// Only show what would be done
