@@ -57,7 +57,7 @@ pub(crate) struct ImportArgs {
     /// What each is called [default: phone, phone 2 and so on]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// The form: oath, google, otpauth, config [default: as they look]
+    /// oath, google, otpauth or config [default: as they look]
     #[arg(long, value_enum, value_name = "FORM", hide_possible_values = true)]
     format: Option<Format>,
     /// Replace the account's device of that name, else `phone`
