@@ -1,7 +1,19 @@
 //! The PAM module in a stack, loaded by a program that is no sshd: what it asks, shows, and refuses.
 mod asked;
+#[cfg(feature = "system")]
+mod broken;
+#[cfg(feature = "system")]
+mod codes;
 mod fake;
+#[cfg(feature = "system")]
+mod host;
+#[cfg(feature = "system")]
+mod overrides;
+#[cfg(feature = "system")]
+mod permits;
 mod refusals;
+#[cfg(feature = "system")]
+mod stacks;
 
 /// What PAM calls its answers, in `_pam_types.h`.
 const SUCCESS: i64 = 0;

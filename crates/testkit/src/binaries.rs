@@ -21,6 +21,27 @@ pub fn pam_module() -> PathBuf {
     directory().join("libpam_middleware.so")
 }
 
+/// The module as it is built for one test: it panics where it should begin. Built here, once, in a
+/// directory of its own, so that it is never taken for the other.
+pub fn pam_module_that_panics() -> PathBuf {
+    let target = directory().join("panics");
+    let status = cargo()
+        .args([
+            "build",
+            "--quiet",
+            "-p",
+            "pam",
+            "--features",
+            "panics",
+            "--target-dir",
+        ])
+        .arg(&target)
+        .status()
+        .expect("run cargo");
+    assert!(status.success(), "cargo could not build the module");
+    target.join("debug/libpam_middleware.so")
+}
+
 /// A program that uses PAM.
 pub(crate) fn pamtry() -> PathBuf {
     directory().join("pamtry")
@@ -67,7 +88,7 @@ fn build(directory: &Path) {
         None => panic!("{} names no profile", directory.display()),
     };
     let target = directory.parent().expect("a target directory");
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let status = cargo()
         .args(["build", "--quiet"])
         .args([
             "-p",
@@ -81,8 +102,13 @@ fn build(directory: &Path) {
         ])
         .args(["--profile", profile, "--target-dir"])
         .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()
         .expect("run cargo");
     assert!(status.success(), "cargo could not build the programs");
+}
+
+fn cargo() -> Command {
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo
 }

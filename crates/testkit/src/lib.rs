@@ -37,7 +37,7 @@ mod sshd;
 mod totp;
 
 pub use accounts::{Accounts, Hang};
-pub use binaries::pam_module;
+pub use binaries::{pam_module, pam_module_that_panics};
 pub use builder::Builder;
 pub use clock::{FakeClock, now};
 pub use daemon::Daemon;

@@ -45,8 +45,13 @@ impl Application {
 
     /// On a private machine, with the stack of this name in its `/etc/pam.d`.
     pub fn on(machine: &Machine, service: &str, user: &str) -> Self {
+        // The build directory may be one that the machine does not share.
+        let program = machine.dir().join("pamtry");
+        if !program.exists() {
+            fs::copy(binaries::pamtry(), &program).expect("copy pamtry");
+        }
         let mut command = machine.enter();
-        command.arg(binaries::pamtry());
+        command.arg(program);
         Self::of(command, Path::new("/etc/pam.d"), service, user)
     }
 
