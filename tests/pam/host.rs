@@ -85,7 +85,7 @@ impl Host {
     }
 
     /// Turns sshd's door off, or all of it.
-    pub(super) fn change(&mut self, change: serde_json::Value) {
+    pub(super) fn change(&mut self, change: &serde_json::Value) {
         self.site.call("auth.twofactor.update", json!([change]));
     }
 }

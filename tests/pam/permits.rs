@@ -68,15 +68,15 @@ fn whoever_is_not_asked_passes_by_password_and_by_key() {
 fn with_the_door_of_ssh_off_nobody_is_asked() {
     let mut host = Host::new(&["alice"]);
     let phone = host.site.enrol("alice");
-    host.change(json!({"services": {"ssh": false}}));
+    host.change(&json!({"services": {"ssh": false}}));
     both_ways(&host, "alice", SUCCESS, "");
     // A key alone, past the auth phase.
     let applied = host.login("alice").step("account").answer(&[]);
     assert_eq!(applied.code(), SUCCESS, "{applied:?}");
-    host.change(json!({"services": {"ssh": true}}));
+    host.change(&json!({"services": {"ssh": true}}));
     let code = host.code(&phone);
     let applied = host.with_key("alice").step("authenticate").answer(&[&code]);
     assert_eq!((applied.code(), applied.prompts()), (SUCCESS, vec![CODE]));
-    host.change(json!({"enabled": false}));
+    host.change(&json!({"enabled": false}));
     both_ways(&host, "alice", SUCCESS, "");
 }
