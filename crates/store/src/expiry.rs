@@ -22,7 +22,7 @@ impl WriteTx<'_> {
         const DATED: [&str; 4] = [
             "DELETE FROM devices WHERE pending_until <= ?1",
             "DELETE FROM invites WHERE until <= ?1",
-            "DELETE FROM exemptions WHERE until <= ?1",
+            "DELETE FROM exemptions WHERE max(until, ifnull(key_until, 0)) <= ?1",
             "UPDATE accounts SET grace_until = NULL WHERE grace_until <= ?1",
         ];
         let (today, boot) = (secs(self.today()?), self.clocks().boot);

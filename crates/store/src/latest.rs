@@ -16,13 +16,17 @@ const LAG_SECS: i64 = 60;
 const DAY_SECS: u64 = 86_400;
 
 /// What counts from a time that may be ahead of the clock, and how long it can last from now.
-const LONGEST: [(&str, u64); 7] = [
+const LONGEST: [(&str, u64); 8] = [
     (
         "UPDATE accounts SET grace_until = ?1 WHERE grace_until > ?1",
         90 * DAY_SECS,
     ),
     (
         "UPDATE exemptions SET until = ?1 WHERE until > ?1",
+        366 * DAY_SECS,
+    ),
+    (
+        "UPDATE exemptions SET key_until = ?1 WHERE key_until > ?1",
         366 * DAY_SECS,
     ),
     (

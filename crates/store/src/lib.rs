@@ -27,7 +27,9 @@ mod rows;
 mod schema;
 mod seal;
 mod settings;
+mod ssh;
 mod throttle;
+mod trial;
 mod tx;
 mod writer;
 
@@ -37,6 +39,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
+use twofactor::Clocks;
 
 pub use accounts::AccountRecord;
 pub use audit::{AuditEntry, AuditFilter, AuditRow, Peer, Subject};
@@ -47,8 +50,9 @@ pub use invites::InviteRecord;
 pub use overview::{AccountCounts, CodesLeft, DeviceShapes};
 pub use permits::{BypassRecord, ExemptionRecord};
 pub use recovery::RecoverySet;
-pub use settings::Settings;
+pub use ssh::SshdReport;
 pub use throttle::{Attempt, StoredStreak};
+pub use trial::{TrialRecord, TrialState};
 pub use tx::{ReadTx, WriteTx};
 pub use writer::{Ran, Reserve, Writer};
 
@@ -148,16 +152,17 @@ pub struct Reader {
 
 impl Reader {
     /// Runs `read` on one snapshot of the database, as it is now: what another process committed
-    /// before this call is seen by it.
+    /// before this call is seen by it. By `clocks` a trial is on or over.
     ///
     /// # Errors
     /// The database cannot be read, or whatever `read` returns.
     pub fn read<T, E: From<StoreError>>(
         &mut self,
+        clocks: &Clocks,
         read: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _snapshot = Snapshot::take(&self.conn)?;
-        read(&ReadTx::new(&self.conn, &self.sealer))
+        read(&ReadTx::new(&self.conn, &self.sealer, clocks.boot))
     }
 }
 

@@ -2,7 +2,7 @@
 //! reason, and a record.
 
 use rusqlite::params;
-use twofactor::{Boot, BootId, Bypass, UnixTime};
+use twofactor::{Boot, BootId, Bypass, Fingerprint, UnixTime};
 
 use crate::rows::{Fields, Query, number, secs};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -29,6 +29,8 @@ pub struct ExemptionRecord {
     pub id: i64,
     /// For whom.
     pub uid: u32,
+    /// The key that it holds for alone, if not for all that the account proves.
+    pub key: Option<Fingerprint>,
     /// The first second at which a code is needed again.
     pub until: UnixTime,
     /// Why it was given.
@@ -60,17 +62,23 @@ pub(crate) const BYPASSES_FOR: Query = Query {
 
 const EXEMPTIONS: Query = Query {
     record: EXEMPTION,
-    sql: "SELECT id, uid, until, reason, created FROM exemptions ORDER BY id",
+    sql: "SELECT id, uid, until, reason, created, key, key_until FROM exemptions ORDER BY id",
 };
 
 const EXEMPTION_BY_ID: Query = Query {
     record: EXEMPTION,
-    sql: "SELECT id, uid, until, reason, created FROM exemptions WHERE id = ?1",
+    sql: "SELECT id, uid, until, reason, created, key, key_until FROM exemptions \
+        WHERE id = ?1",
 };
 
 pub(crate) const EXEMPT_UNTIL: Query = Query {
     record: EXEMPTION,
     sql: "SELECT max(until) FROM exemptions WHERE uid = ?1",
+};
+
+pub(crate) const KEY_EXEMPT_UNTIL: Query = Query {
+    record: EXEMPTION,
+    sql: "SELECT max(key_until) FROM exemptions WHERE uid = ?1 AND key = ?2",
 };
 
 impl ReadTx<'_> {
@@ -115,12 +123,26 @@ impl ReadTx<'_> {
         self.one(&EXEMPTION_BY_ID, [id], exemption)
     }
 
-    /// The latest end of an account's exemptions, which may have passed.
+    /// The latest end of an account's exemptions, which may have passed. Those for one key are not
+    /// among them.
     ///
     /// # Errors
     /// It cannot be read: then the account is not exempt.
     pub fn exempt_until(&self, uid: u32) -> Result<Option<UnixTime>, StoreError> {
         self.only(&EXEMPT_UNTIL, [uid], |row| row.maybe_time(0))
+    }
+
+    /// The same of those for this key.
+    ///
+    /// # Errors
+    /// It cannot be read: then the key is not exempt.
+    pub fn key_exempt_until(
+        &self,
+        uid: u32,
+        key: Fingerprint,
+    ) -> Result<Option<UnixTime>, StoreError> {
+        let params = params![uid, key.to_string()];
+        self.only(&KEY_EXEMPT_UNTIL, params, |row| row.maybe_time(0))
     }
 }
 
@@ -193,6 +215,20 @@ impl WriteTx<'_> {
         self.insert(SQL, params![uid, secs(until), reason, secs(self.now())])
     }
 
+    /// Has an exemption hold for this key alone.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn bind_exemption(&mut self, id: i64, key: Fingerprint) -> Result<(), StoreError> {
+        // Release 2 knows no keys. What it knows says that the exemption is over.
+        const SQL: &str = "UPDATE exemptions SET key = ?2, key_until = until, until = 0 \
+            WHERE id = ?1 AND key IS NULL";
+        match self.write(SQL, params![id, key.to_string()])? {
+            0 => Err(StoreError::Damaged { record: EXEMPTION }),
+            _ => Ok(()),
+        }
+    }
+
     /// Removes an exemption. Whether there was one.
     ///
     /// # Errors
@@ -221,10 +257,17 @@ fn bypass(row: &Fields<'_>) -> Result<BypassRecord, StoreError> {
 }
 
 fn exemption(row: &Fields<'_>) -> Result<ExemptionRecord, StoreError> {
+    let key: Option<String> = row.get(5)?;
+    let key = key.map(|key| row.valid(Fingerprint::parse(&key)));
+    let key = key.transpose()?;
     Ok(ExemptionRecord {
         id: row.get(0)?,
         uid: row.get(1)?,
-        until: row.time(2)?,
+        key,
+        until: match key {
+            Some(_) => row.time(6)?,
+            None => row.time(2)?,
+        },
         reason: row.get(3)?,
         created: row.time(4)?,
     })

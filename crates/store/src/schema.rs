@@ -11,7 +11,11 @@ use crate::directory::StateDir;
 use crate::{StateError, backup};
 
 /// One script per version, the first creating everything. Never change one that was released.
-const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schema/2.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("schema/1.sql"),
+    include_str!("schema/2.sql"),
+    include_str!("schema/3.sql"),
+];
 
 /// The oldest release that may read what this one writes.
 ///
@@ -23,7 +27,7 @@ const MIGRATIONS: [&str; 2] = [include_str!("schema/1.sql"), include_str!("schem
 const MIN_READER_VERSION: i64 = 1;
 
 /// The newest version that this release knows: the last of [`MIGRATIONS`].
-const SUPPORTED: i64 = 2;
+const SUPPORTED: i64 = 3;
 
 /// Whether nothing was ever committed to the database: a new file, or one whose creation was cut
 /// short.

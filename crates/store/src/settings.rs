@@ -2,25 +2,10 @@
 //! master key.
 
 use rusqlite::params;
-use twofactor::{Digits, TimeStep, Window};
+use twofactor::{Digits, Settings, TimeStep, Window};
 
 use crate::rows::Query;
 use crate::{ReadTx, StoreError, WriteTx};
-
-/// What governs the whole machine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Settings {
-    /// Whether a second factor is asked for at all.
-    pub enabled: bool,
-    /// Whether sshd asks for it.
-    pub ssh: bool,
-    /// Steps accepted on each side of now.
-    pub window: Window,
-    /// Digits of the next device that the 22.12 API makes; a device has its own.
-    pub digits: Digits,
-    /// Time step of the next device that the 22.12 API makes; a device has its own.
-    pub step: TimeStep,
-}
 
 pub(crate) const SETTINGS: Query = Query {
     record: "settings",
@@ -28,11 +13,20 @@ pub(crate) const SETTINGS: Query = Query {
 };
 
 impl ReadTx<'_> {
-    /// The settings.
+    /// The settings that count now: those that are stored, under the trial that is on.
     ///
     /// # Errors
     /// They cannot be read, or hold what they never should.
     pub fn settings(&self) -> Result<Settings, StoreError> {
+        let stored = self.stored_settings()?;
+        Ok(self.tried()?.map_or(stored, |tried| tried.settings(stored)))
+    }
+
+    /// The settings that count once no trial is on.
+    ///
+    /// # Errors
+    /// They cannot be read, or hold what they never should.
+    pub fn stored_settings(&self) -> Result<Settings, StoreError> {
         self.only(&SETTINGS, [], |row| {
             Ok(Settings {
                 enabled: row.flag(0)?,
@@ -46,7 +40,7 @@ impl ReadTx<'_> {
 }
 
 impl WriteTx<'_> {
-    /// Replaces the settings.
+    /// Replaces the stored settings.
     ///
     /// # Errors
     /// They cannot be written.

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::ops::Deref;
 
 use rusqlite::{Connection, Params};
-use twofactor::{Clocks, UnixTime};
+use twofactor::{Boot, Clocks, UnixTime};
 
 use crate::StoreError;
 use crate::rows::{Fields, Query};
@@ -14,11 +14,17 @@ use crate::seal::Sealer;
 pub struct ReadTx<'a> {
     conn: &'a Connection,
     sealer: &'a Sealer,
+    boot: Boot,
 }
 
 impl<'a> ReadTx<'a> {
-    pub(crate) const fn new(conn: &'a Connection, sealer: &'a Sealer) -> Self {
-        Self { conn, sealer }
+    pub(crate) const fn new(conn: &'a Connection, sealer: &'a Sealer, boot: Boot) -> Self {
+        Self { conn, sealer, boot }
+    }
+
+    /// Which boot it is, and how long ago that was: what a trial ends by.
+    pub(crate) const fn boot(&self) -> Boot {
+        self.boot
     }
 
     /// Why secrets cannot be read or made, if so.

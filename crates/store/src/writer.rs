@@ -98,7 +98,11 @@ impl Writer {
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             let savepoint = batch.savepoint()?;
-            let mut tx = WriteTx::new(ReadTx::new(&savepoint, sealer), *clocks, effects);
+            let mut tx = WriteTx::new(
+                ReadTx::new(&savepoint, sealer, clocks.boot),
+                *clocks,
+                effects,
+            );
             // The savepoint undoes whatever a panic left half done.
             let ran = catch_unwind(AssertUnwindSafe(|| run(call, &mut tx)));
             answers.push(match ran {
@@ -116,7 +120,7 @@ impl Writer {
                 }
             });
         }
-        let mut tx = WriteTx::new(ReadTx::new(&batch, sealer), *clocks, effects);
+        let mut tx = WriteTx::new(ReadTx::new(&batch, sealer, clocks.boot), *clocks, effects);
         tx.note_time()?;
         tx.trim_throttle_if_due()?;
         if effects.disk_full.get() {

@@ -16,11 +16,24 @@ pub enum Unenrolled {
     Allow,
 }
 
+/// What a proven key in hardware counts for at sshd.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SecurityKeys {
+    /// A key like any other: a code is asked for.
+    #[default]
+    Ask,
+    /// Both factors: something that somebody has, and the PIN or finger it wants. That it wanted one
+    /// is for sshd to see to (`PubkeyAuthOptions verify-required`).
+    BothFactors,
+}
+
 /// What the administrator decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// What happens to an account without an active device.
     pub unenrolled: Unenrolled,
+    /// What a proven key in hardware counts for.
+    pub security_keys: SecurityKeys,
     /// How many days of grace an account is given, unless another number is said: 1 to 90.
     pub grace_days: u16,
     /// The longest bypass that may be given, in minutes: 1 to 1,440.
@@ -35,6 +48,7 @@ impl Policy {
     /// The policy of a machine whose administrator decided nothing.
     pub const DEFAULT: Policy = Policy {
         unenrolled: Unenrolled::Deny,
+        security_keys: SecurityKeys::Ask,
         grace_days: 14,
         bypass_minutes_max: BypassMinutes::MAX,
         bypass_uses_max: BypassUses::MAX,

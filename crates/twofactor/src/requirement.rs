@@ -1,6 +1,6 @@
 //! Whether a code is asked for at all.
 
-use crate::{Policy, Unenrolled, UnixTime};
+use crate::{Policy, SecurityKeys, Unenrolled, UnixTime};
 
 /// Whether an account is the one that the state knows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Standing {
     pub exempt_until: Option<UnixTime>,
     /// It, or everybody, has a valid bypass.
     pub bypass: bool,
+    /// What was proven is a key in hardware, to sshd.
+    pub has_security_key: bool,
     /// It has an active device.
     pub has_active_device: bool,
     /// The end of its grace.
@@ -68,6 +70,8 @@ pub enum Reason {
     },
     /// The policy lets accounts without a device in.
     Allowed,
+    /// The policy takes the key that was proven for both factors.
+    SecurityKey,
 }
 
 impl Standing {
@@ -92,18 +96,22 @@ impl Standing {
         if let Some(until) = self.exempt_until.filter(still) {
             return Requirement::Exempt { until };
         }
-        if self.bypass {
-            return Requirement::Bypassed;
+        if self.has_security_key && policy.security_keys == SecurityKeys::BothFactors {
+            return Requirement::NotRequired(Reason::SecurityKey);
         }
-        if self.has_active_device {
-            return Requirement::Code;
+        if !self.has_active_device {
+            if let Some(until) = self.grace_until.filter(still) {
+                return Requirement::NotRequired(Reason::Grace { until });
+            }
+            if policy.unenrolled == Unenrolled::Allow {
+                return Requirement::NotRequired(Reason::Allowed);
+            }
         }
-        if let Some(until) = self.grace_until.filter(still) {
-            return Requirement::NotRequired(Reason::Grace { until });
-        }
-        match policy.unenrolled {
-            Unenrolled::Allow => Requirement::NotRequired(Reason::Allowed),
-            Unenrolled::Deny => Requirement::NotEnrolled,
+        // Last of what permits: it is used up by it.
+        match (self.bypass, self.has_active_device) {
+            (true, _) => Requirement::Bypassed,
+            (false, true) => Requirement::Code,
+            (false, false) => Requirement::NotEnrolled,
         }
     }
 }
@@ -111,7 +119,7 @@ impl Standing {
 #[cfg(test)]
 mod tests {
     use super::{Identity, Reason, Requirement, Standing};
-    use crate::{Policy, Unenrolled, UnixTime};
+    use crate::{Policy, SecurityKeys, Unenrolled, UnixTime};
 
     const NOON: u64 = 1_789_000_020;
     const TODAY: UnixTime = UnixTime::from_secs(NOON);
@@ -124,6 +132,13 @@ mod tests {
         ..Policy::DEFAULT
     };
 
+    const BOTH_FACTORS: Policy = Policy {
+        security_keys: SecurityKeys::BothFactors,
+        ..Policy::DEFAULT
+    };
+
+    const POLICIES: [Policy; 3] = [Policy::DEFAULT, ALLOW, BOTH_FACTORS];
+
     /// Proven, known, and with nothing that permits.
     const PLAIN: Standing = Standing {
         is_asked: true,
@@ -131,6 +146,7 @@ mod tests {
         identity: Identity::Known,
         exempt_until: None,
         bypass: false,
+        has_security_key: false,
         has_active_device: false,
         grace_until: None,
     };
@@ -147,7 +163,7 @@ mod tests {
     /// Every standing there is, at one moment.
     fn all() -> Vec<Standing> {
         let mut all = Vec::new();
-        for bits in 0..16_u8 {
+        for bits in 0..32_u8 {
             let bit = |place: u8| bits >> place & 1 == 1;
             for identity in [Identity::Known, Identity::Unknown, Identity::Mismatch] {
                 for exempt_until in [None, OVER, STILL] {
@@ -157,6 +173,7 @@ mod tests {
                             is_proven: bit(1),
                             bypass: bit(2),
                             has_active_device: bit(3),
+                            has_security_key: bit(4),
                             identity,
                             exempt_until,
                             grace_until,
@@ -249,7 +266,7 @@ mod tests {
     #[test]
     fn before_the_first_factor_every_account_looks_alike() {
         for standing in all().iter().filter(|s| s.is_asked && !s.is_proven) {
-            for policy in [Policy::DEFAULT, ALLOW] {
+            for policy in POLICIES {
                 assert_eq!(
                     standing.requirement(&policy, TODAY),
                     Requirement::Code,
@@ -262,7 +279,7 @@ mod tests {
     #[test]
     fn nobody_gets_in_without_a_reason() {
         for standing in all() {
-            for policy in [Policy::DEFAULT, ALLOW] {
+            for policy in POLICIES {
                 let is_permitted = match standing.requirement(&policy, TODAY) {
                     Requirement::NotRequired(Reason::Off) => !standing.is_asked,
                     Requirement::NotRequired(Reason::Grace { until }) => {
@@ -272,6 +289,9 @@ mod tests {
                     }
                     Requirement::NotRequired(Reason::Allowed) => {
                         policy == ALLOW && !standing.has_active_device
+                    }
+                    Requirement::NotRequired(Reason::SecurityKey) => {
+                        policy == BOTH_FACTORS && standing.has_security_key
                     }
                     Requirement::Exempt { until } => {
                         standing.exempt_until == Some(until) && TODAY < until
@@ -296,6 +316,32 @@ mod tests {
                 for policy in [Policy::DEFAULT, ALLOW] {
                     assert_eq!(standing.requirement(&policy, TODAY), Requirement::Code);
                 }
+                let by_key = Requirement::NotRequired(Reason::SecurityKey);
+                let expected = if standing.is_proven && standing.has_security_key {
+                    by_key
+                } else {
+                    Requirement::Code
+                };
+                assert_eq!(standing.requirement(&BOTH_FACTORS, TODAY), expected);
+            }
+        }
+    }
+
+    /// One bypass for everybody was spent by accounts that grace or ALLOW would have let in anyway.
+    #[test]
+    fn a_bypass_is_used_only_where_nothing_else_permits() {
+        for standing in all() {
+            for policy in POLICIES {
+                let without = Standing {
+                    bypass: false,
+                    ..standing
+                };
+                let is_needed = matches!(
+                    without.requirement(&policy, TODAY),
+                    Requirement::Code | Requirement::NotEnrolled
+                );
+                let is_used = standing.requirement(&policy, TODAY) == Requirement::Bypassed;
+                assert!(is_needed || !is_used, "{standing:?}");
             }
         }
     }
@@ -307,7 +353,7 @@ mod tests {
             Requirement::Code | Requirement::NotEnrolled => 1,
         };
         for standing in all() {
-            for policy in [Policy::DEFAULT, ALLOW] {
+            for policy in POLICIES {
                 let before = rank(standing.requirement(&policy, UnixTime::EPOCH));
                 for later in [TODAY, NEXT, UnixTime::from_secs(u64::MAX)] {
                     assert!(

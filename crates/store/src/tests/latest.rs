@@ -186,7 +186,7 @@ fn a_damaged_latest_time_permits_nothing_and_locks_nobody_out() {
         desk.write(enable);
         assert!(desk.read(settings).enabled, "{change}");
         assert!(
-            desk.reader.read(|tx| tx.latest()).is_err(),
+            desk.reader.read(&CLOCKS, |tx| tx.latest()).is_err(),
             "{change}: not papered over"
         );
         desk.write(|tx| tx.reset_latest());

@@ -57,7 +57,7 @@ fn release_1(has_device: bool) -> Place {
 #[test]
 fn a_store_of_release_1_becomes_one_of_this_release() {
     let mut desk = Desk::at(release_1(true));
-    assert_eq!(desk.count("PRAGMA user_version"), 2);
+    assert_eq!(desk.count("PRAGMA user_version"), 3);
     let settings = desk.read(settings);
     assert!(settings.enabled && settings.ssh);
     let numbers = (

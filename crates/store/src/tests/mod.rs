@@ -15,15 +15,18 @@ mod permits;
 mod plans;
 mod policy;
 mod recovery;
+mod ssh;
 mod state;
 mod throttle;
+mod trial;
 
 use std::path::PathBuf;
 
 use rusqlite::Connection;
 use tempfile::TempDir;
 use twofactor::{
-    Account, AccountName, Boot, BootId, Clocks, Device, Enrolment, LookupHash, Secret, UnixTime,
+    Account, AccountName, Boot, BootId, Clocks, Device, Enrolment, LookupHash, Secret, Settings,
+    UnixTime,
 };
 
 use super::*;
@@ -122,7 +125,7 @@ fn write(
 
 fn enabled(place: &Place) -> bool {
     let mut reader = place.open().unwrap().reader().unwrap();
-    reader.read(settings).unwrap().enabled
+    reader.read(&CLOCKS, settings).unwrap().enabled
 }
 
 fn settings(tx: &ReadTx<'_>) -> Result<Settings, StoreError> {
@@ -198,7 +201,7 @@ impl Desk {
     }
 
     fn read<T>(&mut self, run: impl FnOnce(&ReadTx<'_>) -> Result<T, StoreError>) -> T {
-        self.reader.read(run).unwrap()
+        self.reader.read(&self.clocks, run).unwrap()
     }
 
     /// Another process. What a test does to the database need not survive a power cut.
@@ -229,7 +232,7 @@ impl Desk {
             let _ = std::fs::remove_file(&before);
             self.sql(&format!("VACUUM INTO '{}'", before.display()));
             self.sql(change);
-            let found = self.reader.read(&read);
+            let found = self.reader.read(&self.clocks, &read);
             assert!(
                 matches!(found, Err(StoreError::Damaged { .. })),
                 "{change}: {found:?}"

@@ -65,6 +65,7 @@ fn the_latest_exemption_counts() {
     let record = ExemptionRecord {
         id: 2,
         uid: 1000,
+        key: None,
         until: after(90),
         reason: "backups".to_owned(),
         created: NOW,
@@ -75,6 +76,41 @@ fn the_latest_exemption_counts() {
     assert!(desk.write(|tx| tx.delete_exemption(2)));
     assert!(!desk.write(|tx| tx.delete_exemption(2)));
     assert_eq!(desk.read(|tx| tx.exempt_until(1000)), Some(after(60)));
+}
+
+/// Release 2 reads this store after a downgrade, and would take an exemption of a key for one of the
+/// account.
+#[test]
+fn an_exemption_of_a_key_is_none_of_the_account_here_and_in_release_2() {
+    let [key, other] = [("AQEB", "AQE"), ("AgIC", "AgI")].map(|(four, end)| {
+        let text = format!("SHA256:{}{end}", four.repeat(10));
+        twofactor::Fingerprint::parse(&text).unwrap()
+    });
+    let mut desk = Desk::new();
+    desk.write(|tx| {
+        let id = tx.add_exemption(1000, after(90), "backups")?;
+        tx.bind_exemption(id, key)
+    });
+    assert!(desk.try_write(|tx| tx.bind_exemption(1, other)).is_err());
+    let mut desk = desk.restarted();
+    let record = desk.read(|tx| tx.exemption(1)).unwrap();
+    assert_eq!((record.key, record.until), (Some(key), after(90)));
+    assert_eq!(
+        desk.read(|tx| tx.key_exempt_until(1000, key)),
+        Some(after(90))
+    );
+    assert_eq!(desk.read(|tx| tx.key_exempt_until(1000, other)), None);
+    assert_eq!(desk.read(|tx| tx.key_exempt_until(1001, key)), None);
+    let of_account = desk.read(|tx| tx.exempt_until(1000));
+    assert_eq!(of_account, Some(UnixTime::EPOCH), "over");
+    let seen_by_release_2 =
+        desk.count("SELECT count(*) FROM exemptions WHERE uid = 1000 AND until > 1700000000");
+    assert_eq!(seen_by_release_2, 0);
+    for (secs, left) in [(89, 1), (90, 0)] {
+        desk.wait_until(secs);
+        desk.write(|tx| tx.delete_expired());
+        assert_eq!(desk.read(|tx| tx.exemptions()).len(), left, "{secs}");
+    }
 }
 
 #[test]

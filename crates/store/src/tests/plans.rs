@@ -6,7 +6,8 @@ use rusqlite::Connection;
 use super::Desk;
 use crate::rows::Query;
 use crate::{
-    accounts, devices, invites, latest, names, permits, policy, recovery, settings, throttle,
+    accounts, devices, invites, latest, names, permits, policy, recovery, settings, ssh, throttle,
+    trial,
 };
 
 const KEYED: &[(&str, Query)] = &[
@@ -28,9 +29,12 @@ const KEYED: &[(&str, Query)] = &[
     ("recovery codes left", recovery::LEFT),
     ("bypasses for", permits::BYPASSES_FOR),
     ("exempt until", permits::EXEMPT_UNTIL),
+    ("exempt until, by a key", permits::KEY_EXEMPT_UNTIL),
     ("invites for", invites::INVITES_FOR),
     ("settings", settings::SETTINGS),
     ("policy", policy::POLICY),
+    ("trial", trial::TRIAL),
+    ("report about sshd", ssh::REPORT),
     ("latest", latest::LATEST),
     ("key of unknown names", names::KEY),
 ];

@@ -1,6 +1,6 @@
 //! The policy: defaults, a round trip, and nothing out of range.
 
-use twofactor::{Limits, Policy, Unenrolled};
+use twofactor::{Limits, Policy, SecurityKeys, Unenrolled};
 
 use super::*;
 
@@ -14,6 +14,7 @@ fn what_is_stored_comes_back() {
     // No two numbers alike, so that none can be taken for another.
     let policy = Policy {
         unenrolled: Unenrolled::Allow,
+        security_keys: SecurityKeys::BothFactors,
         grace_days: 21,
         bypass_minutes_max: 240,
         bypass_uses_max: 2,
@@ -40,6 +41,7 @@ fn damage_is_an_error_and_not_a_default() {
     let changes = [
         "UPDATE policy SET unenrolled = 'allow'",
         "UPDATE policy SET unenrolled = ''",
+        "UPDATE policy SET security_keys = 'both'",
         "UPDATE policy SET grace_days = 0",
         "UPDATE policy SET grace_days = 91",
         "UPDATE policy SET grace_days = 65550",

@@ -174,9 +174,9 @@ fn without_its_key_the_store_degrades_and_never_mints_another() {
                 .is_some_and(|why| why.contains("middlewared.key"))
         );
         let mut reader = store.reader().unwrap();
-        let read = reader.read(|tx| tx.first_active_device(0));
+        let read = reader.read(&CLOCKS, |tx| tx.first_active_device(0));
         assert!(matches!(read, Err(StoreError::NoKey { .. })), "{read:?}");
-        assert!(reader.read(|tx| tx.has_active_device(0)).unwrap());
+        assert!(reader.read(&CLOCKS, |tx| tx.has_active_device(0)).unwrap());
         drop((store, reader));
         let minted = write(&place, |tx| renew(tx, 1, Secret::generate([3; 20])));
         assert!(
@@ -234,7 +234,7 @@ fn calls_of_a_batch_fail_alone_and_commit_together() {
     assert!(matches!(panicked, Ran::Panicked));
     drop(writer);
     let mut reader = place.open().unwrap().reader().unwrap();
-    assert_eq!(reader.read(settings).unwrap().window.steps(), 3);
+    assert_eq!(reader.read(&CLOCKS, settings).unwrap().window.steps(), 3);
 }
 
 #[test]
@@ -242,7 +242,7 @@ fn a_change_by_another_process_is_seen_by_the_next_read() {
     let place = Place::new();
     let store = place.open().unwrap();
     let mut reader = store.reader().unwrap();
-    let mut enabled = || reader.read(settings).unwrap().enabled;
+    let mut enabled = || reader.read(&CLOCKS, settings).unwrap().enabled;
     assert!(!enabled());
     let other = Connection::open(place.file("middlewared.db")).unwrap();
     other
@@ -293,10 +293,10 @@ fn a_snapshot_ends_with_its_read_however_that_ends() {
     type Way = fn(&mut Reader);
     let ways: [(&str, Way); 4] = [
         ("returns", |reader| {
-            reader.read(settings).unwrap();
+            reader.read(&CLOCKS, settings).unwrap();
         }),
         ("fails", |reader| {
-            let failed = reader.read(|tx| {
+            let failed = reader.read(&CLOCKS, |tx| {
                 tx.settings()?;
                 Err::<(), _>(StoreError::Busy)
             });
@@ -304,7 +304,7 @@ fn a_snapshot_ends_with_its_read_however_that_ends() {
         }),
         ("panics", |reader| {
             let read = AssertUnwindSafe(|| {
-                reader.read(|tx| -> Result<(), StoreError> {
+                reader.read(&CLOCKS, |tx| -> Result<(), StoreError> {
                     tx.settings()?;
                     panic!("a bug in one method")
                 })
