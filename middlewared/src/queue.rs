@@ -197,7 +197,7 @@ mod tests {
                 Prepared::Slow(call) => {
                     let identity = &self.caller.identity;
                     let clocks = clock::clocks();
-                    let start = self.reader.read(|tx| {
+                    let start = self.reader.read(&clocks, |tx| {
                         call.start(&Reading {
                             tx,
                             identity,

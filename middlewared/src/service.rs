@@ -128,11 +128,12 @@ impl Service {
         let identity = self.identity();
         // A panic leaves the reader as it was: its snapshot ends when it is dropped.
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        reader.read(|tx| {
+        let clocks = clock::clocks();
+        reader.read(&clocks, |tx| {
             run(&Reading {
                 tx,
                 identity: &identity,
-                clocks: clock::clocks(),
+                clocks,
             })
         })
     }

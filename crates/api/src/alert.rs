@@ -36,11 +36,15 @@ pub enum AlertKind {
     Unlocked,
     /// The rules changed.
     PolicyChanged,
+    /// Settings on trial were rolled back.
+    TrialRolledBack,
+    /// sshd does not ask any more as it should.
+    SshdDrifted,
 }
 
 impl AlertKind {
     /// Every kind.
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Locked,
         Self::FailuresAfterPassword,
         Self::Bypass,
@@ -52,6 +56,8 @@ impl AlertKind {
         Self::RecoveryUsed,
         Self::Unlocked,
         Self::PolicyChanged,
+        Self::TrialRolledBack,
+        Self::SshdDrifted,
     ];
 
     /// Name, id, and what it means. Long on purpose: it is a table.
@@ -111,6 +117,16 @@ impl AlertKind {
                 "POLICY_CHANGED",
                 "399faa7a02fb4b94a4ed5118bae086a9",
                 "The rules for accounts changed.",
+            ),
+            Self::TrialRolledBack => (
+                "TRIAL_ROLLED_BACK",
+                "81e38fbe191a42ee9f9b527b745dde09",
+                "A trial of settings was rolled back.",
+            ),
+            Self::SshdDrifted => (
+                "SSHD_DRIFTED",
+                "e94c3c84be154edc95efec6c89e1eb21",
+                "sshd asks for codes no longer as it should.",
             ),
         }
     }
@@ -194,7 +210,7 @@ mod tests {
             let same = AlertKind::ALL.into_iter().filter(same).count();
             assert_eq!(same, 1, "{name}");
         }
-        assert_eq!(AlertKind::PolicyChanged as usize + 1, AlertKind::ALL.len());
+        assert_eq!(AlertKind::SshdDrifted as usize + 1, AlertKind::ALL.len());
     }
 
     /// Ids are for ever, and people look them up: the document has them all.

@@ -36,7 +36,7 @@ pub use params::RawParams;
 pub use session::Session;
 
 /// Every namespace, in the order of their names.
-const NAMESPACES: [&[Method]; 11] = [
+const NAMESPACES: [&[Method]; 12] = [
     auth::METHODS,
     auth_twofactor::METHODS,
     auth_twofactor::bypass::METHODS,
@@ -46,6 +46,7 @@ const NAMESPACES: [&[Method]; 11] = [
     auth_twofactor::invite::METHODS,
     auth_twofactor::policy::METHODS,
     auth_twofactor::recovery::METHODS,
+    auth_twofactor::ssh::METHODS,
     core::METHODS,
     user::METHODS,
 ];

@@ -16,6 +16,7 @@ mod permits;
 mod policy;
 mod recovery;
 mod secrets;
+mod ssh;
 mod status;
 mod unlock;
 
@@ -135,7 +136,7 @@ impl Machine {
         run: impl FnOnce(&Reading<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let clocks = self.clocks();
-        self.reader.read(|tx| {
+        self.reader.read(&clocks, |tx| {
             run(&Reading {
                 tx,
                 identity: &self.identity,

@@ -10,7 +10,7 @@ use twofactor::{Account, AccountName, Digits, Source, TimeStep};
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::{ROOT, emit_config};
 use crate::bounded::{Username, UsualInterval};
-use crate::door::{self, Attempt, Counting, Hashed, ToHash, Typed, Who};
+use crate::door::{self, Attempt, Counting, Factor, Hashed, ToHash, Typed, Who};
 use crate::event::{DEVICE, Event};
 use crate::fields::{OtpDigits, Token};
 use crate::lookup::{self, Lookup};
@@ -309,7 +309,7 @@ impl Slow for VerifyToken {
             who: &who,
             service: "verify",
             source: Source::Local,
-            is_proven: false,
+            factor: Factor::Nothing,
             typed: Some(Typed::new(&self.token.0, hashed.as_ref())),
         };
         door::judge(write, &attempt, &Counting::Pending)?.into_bool(write)

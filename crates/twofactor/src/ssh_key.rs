@@ -1,4 +1,4 @@
-//! A key that an SSH client has proven, as sshd names it (`ExposeAuthInfo` of sshd_config(5)).
+//! A key that an SSH client has proven, as sshd names it (`ExposeAuthInfo` of `sshd_config(5)`).
 
 use std::fmt;
 
@@ -24,7 +24,7 @@ pub struct SshKey {
 }
 
 impl SshKey {
-    /// Reads `KIND BASE64`, perhaps with a comment, as in authorized_keys. The key itself must be of
+    /// Reads `KIND BASE64`, perhaps with a comment, as in `authorized_keys`. The key itself must be of
     /// that kind too (RFC 4253 §6.6).
     #[must_use]
     pub fn parse(line: &str) -> Option<SshKey> {

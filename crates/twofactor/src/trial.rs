@@ -91,7 +91,7 @@ fn set<T>(field: &mut T, change: Option<T>) {
     }
 }
 
-fn unless<T>(change: Option<T>, later: Option<T>) -> Option<T> {
+fn unless<T: Copy>(change: Option<T>, later: Option<T>) -> Option<T> {
     change.filter(|_| later.is_none())
 }
 

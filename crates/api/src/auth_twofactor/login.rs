@@ -6,7 +6,7 @@ use twofactor::{AccountName, Source};
 use super::enabled_settings;
 use crate::CallError;
 use crate::bounded::{Service, Uid};
-use crate::door::{self, Answer, Attempt, Counting, Hashed, ToHash, Typed, Who};
+use crate::door::{self, Answer, Attempt, Counting, Factor, Hashed, ToHash, Typed, Who};
 use crate::fields::{NullableText, Token};
 use crate::lookup;
 use crate::method::{Declared, Reading, Slow, Stage, Writing};
@@ -45,8 +45,9 @@ fields! {
         /// The terminal.
         #[expect(dead_code, reason = "sent by PAM; no decision depends on it")]
         tty: Option<NullableText>,
-        /// What is proven already: "password", "publickey:…", or null for nothing. Any other word
-        /// proves nothing.
+        /// What is proven already: "password"; "publickey:" and the key as sshd names it (kind and
+        /// base64); "session" for something, nobody knows what, as in PAM's account phase; or null
+        /// for nothing. Any other word proves nothing.
         factor: Option<NullableText>,
     }
 }
@@ -66,11 +67,8 @@ impl Login {
         Source::parse(text(self.source.as_ref()))
     }
 
-    /// A word that nobody knows must not open what a password opens.
-    fn is_proven(&self) -> bool {
-        let factor = text(self.factor.as_ref());
-        let key = factor.strip_prefix("publickey:").unwrap_or_default();
-        factor == "password" || !key.trim().is_empty()
+    fn factor(&self) -> Factor {
+        Factor::parse(text(self.factor.as_ref()))
     }
 
     /// The uid, as far as it is known without the user database.
@@ -85,12 +83,12 @@ impl Login {
     /// is taken for the record of the name and passes by a code alone; and as no name is looked up,
     /// the time it takes does not tell which ones there are.
     fn to_look_up(&self) -> Result<Option<AccountName>, CallError> {
-        let is_asked = self.is_proven() && self.uid()?.is_none();
+        let is_asked = self.factor().is_proven() && self.uid()?.is_none();
         Ok(AccountName::new(&self.username).filter(|_| is_asked))
     }
 }
 
-fn text(nullable: Option<&NullableText>) -> &str {
+pub(super) fn text(nullable: Option<&NullableText>) -> &str {
     nullable
         .and_then(|nullable| nullable.0.as_deref())
         .unwrap_or_default()
@@ -175,7 +173,7 @@ impl Slow for Authenticate {
             who: &who,
             service: login.service.as_str(),
             source: login.source(),
-            is_proven: login.is_proven(),
+            factor: login.factor(),
             typed: login
                 .typed()
                 .map(|typed| Typed::new(typed, found.hashed.as_ref())),
@@ -222,7 +220,7 @@ impl Slow for Verify {
             who: &who,
             service: "verify",
             source: Source::Local,
-            is_proven: false,
+            factor: Factor::Nothing,
             typed: Some(Typed::new(&self.token.0, found.hashed.as_ref())),
         };
         door::judge(write, &attempt, &Counting::AtDoor)?.into_bool(write)

@@ -13,12 +13,14 @@ pub(crate) mod policy;
 pub(crate) mod recovery;
 mod secret;
 mod settings;
+pub(crate) mod ssh;
 mod status;
 mod unlock;
 pub(crate) mod whose;
 
 use nix::errno::Errno;
-use store::{ReadTx, Settings};
+use store::ReadTx;
+use twofactor::Settings;
 
 use crate::CallError;
 use crate::method::Method;

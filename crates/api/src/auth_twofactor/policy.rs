@@ -4,7 +4,7 @@ use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
-use twofactor::{Limits, Policy, Unenrolled};
+use twofactor::{Policy, SecurityKeys, Unenrolled};
 
 use super::settings::emit_policy;
 use crate::CallError;
@@ -48,6 +48,10 @@ fields! {
         /// Whether an account without an active device and without grace is refused (DENY) or let
         /// in with its password or key alone (ALLOW).
         unenrolled: Option<OneOf<Unenrolled>>,
+        /// Whether a key in hardware (FIDO) that sshd has seen proven is a key like any other (ASK), or
+        /// passes without a code (BOTH_FACTORS). Have sshd insist on the PIN or finger then:
+        /// PubkeyAuthOptions verify-required. Else whoever finds the token gets in.
+        security_keys: Option<OneOf<SecurityKeys>>,
         /// Days of grace, where no other number is said.
         grace_days: Option<Whole<1, 90>>,
         /// The longest bypass that may be given, in minutes.
@@ -91,35 +95,25 @@ impl Word for Unenrolled {
     const WORDS: &'static [(&'static str, Self)] = &[("DENY", Self::Deny), ("ALLOW", Self::Allow)];
 }
 
+impl Word for SecurityKeys {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("ASK", Self::Ask), ("BOTH_FACTORS", Self::BothFactors)];
+}
+
 impl Changes {
-    fn apply(&self, old: Policy) -> Policy {
-        Policy {
-            unenrolled: self.unenrolled.map_or(old.unenrolled, |word| word.0),
-            grace_days: self.grace_days.map_or(old.grace_days, days),
-            bypass_minutes_max: set(self.bypass_minutes_max, old.bypass_minutes_max),
-            bypass_uses_max: set(self.bypass_uses_max, old.bypass_uses_max),
-            limits: match &self.throttle {
-                Some(throttle) => throttle.apply(old.limits),
-                None => old.limits,
-            },
-        }
+    /// Adds them to others.
+    pub(super) fn add_to(&self, changes: &mut twofactor::Changes) {
+        let throttle = self.throttle.as_ref();
+        changes.unenrolled = self.unenrolled.map(|word| word.0);
+        changes.security_keys = self.security_keys.map(|word| word.0);
+        changes.grace_days = self.grace_days.map(days);
+        changes.bypass_minutes_max = self.bypass_minutes_max.map(|number| number.0);
+        changes.bypass_uses_max = self.bypass_uses_max.map(|number| number.0);
+        changes.free_failures = throttle.and_then(|limits| Some(limits.free_failures?.0));
+        changes.first_wait_secs = throttle.and_then(|limits| Some(limits.first_wait?.0));
+        changes.source_failures = throttle.and_then(|limits| Some(limits.source_failures?.0));
+        changes.account_failures = throttle.and_then(|limits| Some(limits.account_failures?.0));
     }
-}
-
-impl ThrottleChanges {
-    fn apply(&self, old: Limits) -> Limits {
-        Limits {
-            free_failures: set(self.free_failures, old.free_failures),
-            first_wait_secs: set(self.first_wait, old.first_wait_secs),
-            source_failures: set(self.source_failures, old.source_failures),
-            account_failures: set(self.account_failures, old.account_failures),
-            ..old
-        }
-    }
-}
-
-fn set<const MIN: u32, const MAX: u32>(new: Option<Whole<MIN, MAX>>, old: u32) -> u32 {
-    new.map_or(old, |new| new.0)
 }
 
 fn days(days: Whole<1, 90>) -> u16 {
@@ -139,7 +133,9 @@ impl Write for UpdatePolicy {
 
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<ShownPolicy, CallError> {
         let old = write.tx.policy()?;
-        let new = self.policy_update.apply(old);
+        let mut changes = twofactor::Changes::default();
+        self.policy_update.add_to(&mut changes);
+        let new = changes.policy(old);
         // The params are in bounds; this is what the state itself insists on.
         new.validated()
             .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
@@ -171,6 +167,8 @@ fn differences(old: &Policy, new: &Policy) -> String {
 pub(crate) struct ShownPolicy {
     /// What happens to an account without an active device and without grace: DENY or ALLOW.
     unenrolled: &'static str,
+    /// What a key in hardware counts for that sshd has seen proven: ASK or BOTH_FACTORS.
+    security_keys: &'static str,
     /// Days of grace, where no other number is said.
     grace_days: u16,
     /// The longest bypass that may be given, in minutes.
@@ -203,6 +201,10 @@ impl ShownPolicy {
                 Unenrolled::Deny => "DENY",
                 Unenrolled::Allow => "ALLOW",
             },
+            security_keys: match policy.security_keys {
+                SecurityKeys::Ask => "ASK",
+                SecurityKeys::BothFactors => "BOTH_FACTORS",
+            },
             grace_days: policy.grace_days,
             bypass_minutes_max: policy.bypass_minutes_max,
             bypass_uses_max: policy.bypass_uses_max,
@@ -215,10 +217,11 @@ impl ShownPolicy {
         }
     }
 
-    fn rows(&self) -> [(&'static str, String); 8] {
+    fn rows(&self) -> [(&'static str, String); 9] {
         let throttle = &self.throttle;
         [
             ("unenrolled", self.unenrolled.to_owned()),
+            ("security_keys", self.security_keys.to_owned()),
             ("grace_days", self.grace_days.to_string()),
             ("bypass_minutes_max", self.bypass_minutes_max.to_string()),
             ("bypass_uses_max", self.bypass_uses_max.to_string()),

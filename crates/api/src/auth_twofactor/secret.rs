@@ -2,7 +2,7 @@
 //! of root's first device.
 
 use nix::errno::Errno;
-use store::Settings;
+use twofactor::Settings;
 
 use super::settings::emit_config;
 use super::{ROOT, enabled_settings};

@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, to_value};
-use store::{ReadTx, Settings, StoreError, StoredDevice, Subject};
-use twofactor::{Digits, MAX_SPAN_SECS, TimeStep};
+use store::{ReadTx, StoreError, StoredDevice, Subject};
+use twofactor::{Digits, MAX_SPAN_SECS, Settings, TimeStep};
 use zeroize::Zeroizing;
 
 use super::ROOT;

@@ -65,6 +65,9 @@ pub(crate) struct Answer {
     pub(crate) device: Option<String>,
     /// What to show besides, once the door is open.
     pub(crate) warnings: Vec<String>,
+    /// Whether this account may set up its first device now, with an invite: see
+    /// auth.twofactor.device.enrol.
+    pub(crate) may_enrol: bool,
 }
 
 impl Answer {
@@ -75,6 +78,7 @@ impl Answer {
             retry_after: None,
             device: None,
             warnings: Vec::new(),
+            may_enrol: false,
         }
     }
 
@@ -82,7 +86,7 @@ impl Answer {
     /// by its password or key alone. Other names come by the thousand, and may be mistyped passwords.
     pub(super) fn name_to_tell<'a>(&self, attempt: &Attempt<'a>) -> Option<&'a str> {
         match self.verdict {
-            Verdict::NotRequired | Verdict::Exempt | Verdict::Bypassed if attempt.is_proven => {
+            Verdict::NotRequired | Verdict::Exempt | Verdict::Bypassed if attempt.is_proven() => {
                 attempt.who.name().map(AccountName::as_str)
             }
             _ => attempt.who.known_name(),
@@ -164,7 +168,7 @@ pub(super) fn replayed(secs: u64) -> Answer {
 pub(super) fn locked(attempt: &Attempt<'_>, locked: &Locked, now: UnixTime) -> Answer {
     let secs = locked.until.since(now).max(1);
     let wait = span(secs);
-    let name = attempt.who.known_name().filter(|_| attempt.is_proven);
+    let name = attempt.who.known_name().filter(|_| attempt.is_proven());
     let message = match (locked.cause, name) {
         (LockCause::Account, Some(name)) => format!(
             "Too many wrong codes for this account from new addresses. Use an address that you logged \

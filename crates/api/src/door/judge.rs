@@ -169,7 +169,7 @@ impl Charge<'_> {
         if let Some(uid) = self.attempt.who.known_uid() {
             write.tx.remember_source(uid, self.attempt.source)?;
             // Only a login tells the owner; a code alone does not show who reads the answer.
-            if self.attempt.is_proven {
+            if self.attempt.is_proven() {
                 let failures = write.tx.note_login(uid)?;
                 answer
                     .warnings
@@ -210,7 +210,7 @@ impl Charge<'_> {
         let Some(uid) = self.attempt.who.known_uid() else {
             return Ok(answer);
         };
-        let after_password = if self.attempt.is_proven {
+        let after_password = if self.attempt.is_proven() {
             write.tx.note_failure_after_password(uid)?
         } else {
             0

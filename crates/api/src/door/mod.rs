@@ -5,14 +5,16 @@
 //! codes and write the same audit, so no door is weaker than another.
 
 mod answer;
+mod factor;
 mod judge;
 mod recovery;
 mod who;
 
-use store::{ReadTx, Subject};
-use twofactor::{Budget, Reason, Requirement, Source, Standing, UnixTime};
+use store::{BypassRecord, Subject};
+use twofactor::{Budget, Reason, Requirement, Settings, Source, SshKey, Standing, UnixTime};
 
 pub(crate) use answer::{Answer, Verdict, span};
+pub(crate) use factor::Factor;
 pub(crate) use judge::{Counting, judge};
 pub(crate) use recovery::{Hashed, ToHash, Typed, to_hash};
 pub(crate) use who::Who;
@@ -29,14 +31,27 @@ pub(crate) struct Attempt<'a> {
     pub(crate) service: &'a str,
     /// From where.
     pub(crate) source: Source,
-    /// Whether a password or a key was proven before. Without, nothing is told about the account, and
-    /// only a code lets anybody in.
-    pub(crate) is_proven: bool,
+    /// What was proven before.
+    pub(crate) factor: Factor,
     /// What was typed, if anything was.
     pub(crate) typed: Option<Typed<'a>>,
 }
 
 impl Attempt<'_> {
+    /// Whether anything was proven before. Without, nothing is told about the account, and only a code
+    /// lets anybody in.
+    const fn is_proven(&self) -> bool {
+        self.factor.is_proven()
+    }
+
+    /// The key that sshd has seen proven. What other services say of keys counts like a password.
+    fn proven_key(&self) -> Option<&SshKey> {
+        match &self.factor {
+            Factor::Key(key) if self.service == Settings::SSHD => key.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Whose budget it is charged to.
     fn charged_to(&self, budget: Budget) -> store::Attempt {
         store::Attempt {
@@ -70,6 +85,10 @@ pub(crate) fn decide(
     let standing = standing(write, attempt)?;
     match standing.requirement(&policy, today) {
         Requirement::Code => judge(write, attempt, &Counting::AtDoor),
+        Requirement::NotRequired(Reason::SecurityKey) => {
+            let message = "No code was asked for: your security key counts for both factors";
+            pass(write, attempt, Answer::of(Verdict::NotRequired, message))
+        }
         // Not worth a write: it is so for everybody.
         Requirement::NotRequired(Reason::Off) => Ok(Answer::of(Verdict::NotRequired, "")),
         Requirement::NotRequired(Reason::Allowed) => {
@@ -145,43 +164,42 @@ fn bypass(write: &mut Writing<'_, '_>, attempt: &Attempt<'_>) -> Result<Answer, 
 /// The settings cannot be read.
 pub(crate) fn not_asked(read: &Reading<'_>, service: &str) -> Result<Option<Answer>, CallError> {
     let answer = || Answer::of(Verdict::NotRequired, "");
-    Ok((!is_asked(read.tx, service)?).then(answer))
-}
-
-/// Whether a service asks at all.
-fn is_asked(tx: &ReadTx<'_>, service: &str) -> Result<bool, CallError> {
-    let settings = tx.settings()?;
-    Ok(settings.enabled && (settings.ssh || service != SSHD))
+    Ok((!read.tx.settings()?.asks(service)).then(answer))
 }
 
 /// All that decides whether a code is asked for.
 fn standing(write: &Writing<'_, '_>, attempt: &Attempt<'_>) -> Result<Standing, CallError> {
+    let uid = attempt.who.known_uid();
+    let key = attempt.proven_key();
     let mut standing = Standing {
-        is_asked: is_asked(write.tx, attempt.service)?,
-        is_proven: attempt.is_proven,
+        is_asked: write.tx.settings()?.asks(attempt.service),
+        is_proven: attempt.is_proven(),
         identity: attempt.who.identity(),
         exempt_until: None,
-        bypass: false,
+        bypass: has_bypass(write, uid)?,
+        has_security_key: key.is_some_and(SshKey::is_in_hardware),
         has_active_device: false,
         grace_until: None,
     };
-    let uid = attempt.who.known_uid();
-    let bypasses = write.tx.bypasses_for(uid)?;
-    let (clocks, today) = (write.tx.clocks(), write.tx.today()?);
-    standing.bypass = bypasses
-        .iter()
-        .any(|record| record.bypass.is_valid(clocks, today));
     if let Some(uid) = uid {
-        standing.exempt_until = write.tx.exempt_until(uid)?;
+        let by_key = match key {
+            Some(key) => write.tx.key_exempt_until(uid, key.fingerprint())?,
+            None => None,
+        };
+        standing.exempt_until = write.tx.exempt_until(uid)?.max(by_key);
         standing.has_active_device = write.tx.has_active_device(uid)?;
         standing.grace_until = grace(write, uid)?;
     }
     Ok(standing)
 }
 
+fn has_bypass(write: &Writing<'_, '_>, uid: Option<u32>) -> Result<bool, CallError> {
+    let (clocks, today) = (write.tx.clocks(), write.tx.today()?);
+    let bypasses = write.tx.bypasses_for(uid)?;
+    let is_valid = |record: &BypassRecord| record.bypass.is_valid(clocks, today);
+    Ok(bypasses.iter().any(is_valid))
+}
+
 fn grace(write: &Writing<'_, '_>, uid: u32) -> Result<Option<UnixTime>, CallError> {
     Ok(write.tx.account(uid)?.and_then(|record| record.grace_until))
 }
-
-/// The one service that has a switch of its own; every other asks when its stack names the module.
-const SSHD: &str = "sshd";

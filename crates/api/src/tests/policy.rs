@@ -19,7 +19,7 @@ fn change(path: &str, value: &Value) -> Value {
 #[test]
 fn what_nobody_decided() {
     let row = json!({
-        "unenrolled": "DENY", "grace_days": 14,
+        "unenrolled": "DENY", "security_keys": "ASK", "grace_days": 14,
         "bypass_minutes_max": 1440, "bypass_uses_max": 10,
         "throttle": {
             "free_failures": 5, "first_wait": 30, "source_failures": 20, "account_failures": 100,
@@ -63,6 +63,10 @@ fn words_and_types_are_checked() {
         (
             json!([{ "unenrolled": null }]),
             "unenrolled: null not allowed",
+        ),
+        (
+            json!([{ "security_keys": "BOTH" }]),
+            "security_keys: Should be one of ASK, BOTH_FACTORS",
         ),
         (
             json!([{ "grace_days": null }]),

@@ -8,7 +8,7 @@ use super::find;
 use crate::CallError;
 use crate::bounded::Id;
 use crate::devices::DeviceEntry;
-use crate::door::{self, Attempt, Counting, Typed, Verdict, Who};
+use crate::door::{self, Attempt, Counting, Factor, Typed, Verdict, Who};
 use crate::error::Issue;
 use crate::fields::Token;
 use crate::method::{Declared, Write, Writing};
@@ -71,7 +71,7 @@ impl Write for ConfirmDevice {
             who: &who,
             service: "confirm",
             source: Source::Local,
-            is_proven: false,
+            factor: Factor::Nothing,
             typed: Some(Typed::Code(&token.0)),
         };
         let answer = door::judge(write, &attempt, &Counting::Only(record.id))?;

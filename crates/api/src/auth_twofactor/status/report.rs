@@ -9,6 +9,7 @@ use crate::auth_twofactor::bypass::ShownBypass;
 use crate::auth_twofactor::device::is_alive;
 use crate::auth_twofactor::exemption::Exemption;
 use crate::auth_twofactor::grace::Grace;
+use crate::auth_twofactor::ssh::Sshd;
 use crate::auth_twofactor::whose::{self, Whose};
 use crate::devices::{DeviceEntry, State};
 use crate::method::Reading;
@@ -48,6 +49,8 @@ pub(crate) struct Report {
     pub(super) recovery: Vec<Codes>,
     /// How this machine's clock is.
     pub(super) clock: Clock,
+    /// What sshd was last found to do; null where nobody looked.
+    pub(super) sshd: Option<Sshd>,
     /// What is not as it should be, each with the cure.
     pub(super) warnings: Vec<String>,
 }
@@ -154,6 +157,7 @@ impl Report {
                 synchronised: read.clocks.synchronised,
                 max_error: None,
             },
+            sshd: Sshd::stored(tx)?,
             warnings: Vec::new(),
         })
     }

@@ -1,10 +1,10 @@
 //! What is not as it should be, with the cure.
 
-use store::Settings;
-use twofactor::{Policy, Unenrolled, UnixTime};
+use twofactor::{Policy, SecurityKeys, Settings, Unenrolled, UnixTime};
 
 use super::report::Report;
 use crate::CallError;
+use crate::auth_twofactor::ssh::{Sshd, VERIFY_REQUIRED};
 use crate::method::Reading;
 
 /// A code that is good for longer than this is worth a word (NIST SP 800-63B).
@@ -27,6 +27,7 @@ pub(super) struct Facts {
     weak_secrets: u32,
     few_codes: usize,
     without_codes: u32,
+    sshd: Option<Sshd>,
     /// Accounts with a login shell and without a device; `None` where nobody knows.
     pub(super) unenrolled: Option<u32>,
 }
@@ -52,6 +53,7 @@ impl Facts {
             weak_secrets: shapes.weak_secrets,
             few_codes: report.recovery.len(),
             without_codes: report.accounts.without_codes,
+            sshd: report.sshd.clone(),
             unenrolled: None,
         })
     }
@@ -66,6 +68,9 @@ impl Facts {
             self.key(),
             self.everybody(),
             self.allowed(),
+            self.sshd(),
+            self.drop_in(),
+            self.security_keys(),
             self.clock(),
             self.ahead(),
             self.without_device(),
@@ -96,6 +101,30 @@ impl Facts {
         let message = "Accounts without a device are let in with their password or key alone. To \
             refuse them: midclt 2fa policy unenrolled=DENY";
         self.is_allowed().then(|| message.to_owned())
+    }
+
+    fn sshd(&self) -> Option<String> {
+        let is_ready = self.sshd.as_ref().is_some_and(|sshd| sshd.ready);
+        let message = "sshd does not ask for codes as it should, or nobody has looked. To look: midclt \
+            2fa ssh check --report";
+        (self.settings.asks(Settings::SSHD) && !is_ready).then(|| message.to_owned())
+    }
+
+    fn drop_in(&self) -> Option<String> {
+        let mode = self.sshd.as_ref().and_then(|sshd| sshd.mode);
+        let message = "sshd still wants keyboard-interactive from everybody: batch clients stay \
+            refused. Lift it: midclt 2fa ssh disable";
+        (!self.settings.asks(Settings::SSHD) && mode.is_some()).then(|| message.to_owned())
+    }
+
+    fn security_keys(&self) -> Option<String> {
+        let sshd = self.sshd.as_ref();
+        let is_seen_to = sshd.is_some_and(|sshd| sshd.has(VERIFY_REQUIRED));
+        let counts = self.policy.security_keys == SecurityKeys::BothFactors;
+        let message = "A security key counts for both factors, and nothing shows that sshd insists on \
+            its PIN or finger (PubkeyAuthOptions verify-required): whoever finds the token gets in. \
+            Ask for codes instead: midclt 2fa policy security_keys=ASK";
+        (counts && !is_seen_to).then(|| message.to_owned())
     }
 
     fn clock(&self) -> Option<String> {
