@@ -49,8 +49,8 @@ fields! {
         /// in with its password or key alone (ALLOW).
         unenrolled: Option<OneOf<Unenrolled>>,
         /// Whether a key in hardware (FIDO) that sshd has seen proven is a key like any other (ASK), or
-        /// passes without a code (BOTH_FACTORS). Have sshd insist on the PIN or finger then:
-        /// PubkeyAuthOptions verify-required. Else whoever finds the token gets in.
+        /// passes without a code (`BOTH_FACTORS`). Have sshd insist on the PIN or finger then:
+        /// `PubkeyAuthOptions verify-required`. Else whoever finds the token gets in.
         security_keys: Option<OneOf<SecurityKeys>>,
         /// Days of grace, where no other number is said.
         grace_days: Option<Whole<1, 90>>,
@@ -167,7 +167,7 @@ fn differences(old: &Policy, new: &Policy) -> String {
 pub(crate) struct ShownPolicy {
     /// What happens to an account without an active device and without grace: DENY or ALLOW.
     unenrolled: &'static str,
-    /// What a key in hardware counts for that sshd has seen proven: ASK or BOTH_FACTORS.
+    /// What a key in hardware counts for that sshd has seen proven: ASK or `BOTH_FACTORS`.
     security_keys: &'static str,
     /// Days of grace, where no other number is said.
     grace_days: u16,
