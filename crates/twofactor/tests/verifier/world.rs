@@ -223,6 +223,7 @@ impl World {
             identity: Identity::Known,
             exempt_until: account.exempt_until,
             bypass: false,
+            has_security_key: false,
             has_active_device: account.enrolments.contains(&Enrolment::Active),
             grace_until: account.grace_until,
         };
