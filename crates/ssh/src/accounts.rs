@@ -67,6 +67,18 @@ impl Accounts {
         self.accounts.iter().map(|account| account.name.as_str())
     }
 
+    /// Root, and some accounts of people: what a login can be tried with.
+    pub(crate) fn people(&self) -> impl Iterator<Item = &str> {
+        let is_person = |account: &&Account| {
+            let can_log_in = !["nologin", "false"]
+                .iter()
+                .any(|end| account.shell.ends_with(end));
+            account.uid == 0 || ((1000..60_000).contains(&account.uid) && can_log_in)
+        };
+        let people = self.accounts.iter().filter(is_person);
+        people.take(4).map(|account| account.name.as_str())
+    }
+
     /// Somebody who is in this group.
     #[must_use]
     pub fn member_of(&self, group: &str) -> Option<&str> {

@@ -6,6 +6,8 @@
 //! wrong has a [`Finding`] with the cure.
 #![forbid(unsafe_code)]
 
+mod arm;
+mod boot;
 mod error;
 mod files;
 mod finding;
@@ -18,9 +20,15 @@ pub mod config;
 pub mod dropin;
 pub mod jobs;
 pub mod methods;
+pub mod probe;
+pub mod service;
 pub mod sshd;
 pub mod stack;
+pub mod transaction;
+pub mod undo;
 
+pub use arm::disarm;
+pub use boot::Boot;
 pub use error::Error;
 pub use files::{read, remove, write};
 pub use finding::{Code, Finding, Severity};

@@ -1,0 +1,177 @@
+//! sshd as a service: reading its configuration again, and starting where it does not run.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use crate::config::Plan;
+use crate::sshd::{System, View, Who};
+use crate::{Error, program};
+
+/// A start waits until sshd says that it is ready.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Whether systemd runs this machine, as `sd_booted(3)` finds out.
+pub(crate) fn has_systemd() -> bool {
+    Path::new("/run/systemd/system").is_dir()
+}
+
+/// What was done to the service besides having it read its files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Brought {
+    /// The unit, where it was started.
+    pub started: Option<String>,
+    /// The unit, where it was enabled.
+    pub enabled: Option<String>,
+}
+
+/// Has sshd read its configuration again, where it runs. Says so. A directory that stands for a
+/// machine has no sshd.
+///
+/// # Errors
+/// sshd does not take its configuration: then nothing is done, since it would end.
+pub fn reload(system: &System, say: &mut dyn FnMut(String)) -> Result<(), Error> {
+    if !system.root.is_host() {
+        return Ok(());
+    }
+    system.test()?;
+    let running = running(system)?;
+    match &running {
+        Running::Unit(unit) => {
+            systemctl(&["reload", unit])?;
+            say(format!("{unit} reads its configuration again"));
+        }
+        Running::Process(pid) => {
+            let sent = kill(Pid::from_raw(*pid), Signal::SIGHUP);
+            sent.map_err(|errno| Error::Program {
+                program: format!("sshd, process {pid}"),
+                why: errno.to_string(),
+            })?;
+            say(format!(
+                "sshd (process {pid}) reads its configuration again"
+            ));
+        }
+        Running::Socket => say("sshd reads its configuration with every connection".to_owned()),
+        Running::Not => {
+            say("sshd does not run: it reads its configuration when it does".to_owned());
+        }
+    }
+    Ok(())
+}
+
+/// Starts sshd where it does not run, and enables it where it would not start by itself. Says what
+/// it did. It is ready then.
+///
+/// # Errors
+/// It cannot be started.
+pub fn bring_up(system: &System, say: &mut dyn FnMut(String)) -> Result<Brought, Error> {
+    let mut brought = Brought::default();
+    let running = running(system)?;
+    if !has_systemd() {
+        return match running {
+            Running::Not => Err(Error::Refused(
+                "sshd does not run, and there is no systemd to start it: start it, then do this \
+                 again"
+                    .to_owned(),
+            )),
+            _ => Ok(brought),
+        };
+    }
+    let unit = match running {
+        Running::Socket => return Ok(brought),
+        Running::Unit(unit) => unit,
+        Running::Process(_) | Running::Not => {
+            let unit = unit()?;
+            systemctl(&["start", unit])?;
+            say(format!("{unit} did not run: it is started"));
+            brought.started = Some(unit.to_owned());
+            unit
+        }
+    };
+    if !is("is-enabled", unit) {
+        systemctl(&["enable", unit])?;
+        say(format!("{unit} is enabled: it starts with the machine"));
+        brought.enabled = Some(unit.to_owned());
+    }
+    Ok(brought)
+}
+
+/// The opposite of [`bring_up`].
+///
+/// # Errors
+/// systemd refuses.
+pub(crate) fn take_down(brought: &Brought, say: &mut dyn FnMut(String)) -> Result<(), Error> {
+    if let Some(unit) = &brought.enabled {
+        systemctl(&["disable", unit])?;
+        say(format!("{unit} is not enabled again"));
+    }
+    if let Some(unit) = &brought.started {
+        systemctl(&["stop", unit])?;
+        say(format!("{unit} is stopped again"));
+    }
+    Ok(())
+}
+
+/// The sshd that listens.
+enum Running {
+    Unit(&'static str),
+    /// A new one for each connection.
+    Socket,
+    /// One that nobody's systemd knows.
+    Process(i32),
+    Not,
+}
+
+const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
+const SOCKETS: [&str; 2] = ["ssh.socket", "sshd.socket"];
+
+fn unit() -> Result<&'static str, Error> {
+    let mut units = UNITS.into_iter().filter(|unit| is("cat", unit));
+    let missing = || Error::Refused("systemd has no ssh.service: is sshd installed?".to_owned());
+    units.next().ok_or_else(missing)
+}
+
+fn systemctl(words: &[&str]) -> Result<(), Error> {
+    let mut command = Command::new("systemctl");
+    program::output(command.args(words), LIMIT).map(drop)
+}
+
+fn is(question: &str, unit: &str) -> bool {
+    let mut command = Command::new("systemctl");
+    let said = program::run(command.args([question, unit]), LIMIT);
+    said.is_ok_and(|said| said.success)
+}
+
+fn running(system: &System) -> Result<Running, Error> {
+    if has_systemd() {
+        let mut units = UNITS.into_iter().filter(|unit| is("is-active", unit));
+        if let Some(unit) = units.next() {
+            return Ok(Running::Unit(unit));
+        }
+        if SOCKETS.iter().any(|unit| is("is-active", unit)) {
+            return Ok(Running::Socket);
+        }
+    }
+    process(system)
+}
+
+/// The process of the pid file.
+fn process(system: &System) -> Result<Running, Error> {
+    let view = View::of(system, &Plan::default())?;
+    let effective = view.effective(&Who::from_anywhere("nobody"))?;
+    let text = crate::read(Path::new(effective.one("pidfile")))?.unwrap_or_default();
+    let Ok(pid) = text.trim().parse() else {
+        return Ok(Running::Not);
+    };
+    let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
+    Ok(if name.trim_end() == "sshd" {
+        Running::Process(pid)
+    } else {
+        // It ended, and its pid is somebody else's by now.
+        Running::Not
+    })
+}

@@ -1,0 +1,361 @@
+//! Putting everything back: what is kept while files are on trial, and a job that puts it back at the
+//! end unless somebody has said that all is well.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
+
+use crate::boot::Boot;
+use crate::service::Brought;
+use crate::sshd::System;
+use crate::stack::{self, State};
+use crate::{Error, Root, STACK, UNDO, arm, files, service};
+
+/// The files as they were, and until when they wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undo {
+    /// When everything is put back, and in which boot. A reboot ends the trial.
+    pub until: Boot,
+    /// The daemon's trial that goes with it, once it has begun.
+    pub trial: Option<String>,
+    /// What is to be taken down again.
+    brought: Brought,
+    /// Path, and the text it had.
+    old: Vec<(String, Option<String>)>,
+}
+
+const MANIFEST: &str = "manifest";
+
+impl Undo {
+    /// The one that is under way.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(root: &Root) -> Result<Option<Self>, Error> {
+        let directory = root.at(UNDO);
+        let path = directory.join(MANIFEST);
+        let Some(text) = files::read(&path)? else {
+            return Ok(None);
+        };
+        let mut undo = Self::parse(&text).ok_or_else(|| Error::Malformed {
+            path,
+            why: "this is not as it was written".to_owned(),
+        })?;
+        for (number, (_, text)) in undo.old.iter_mut().enumerate() {
+            *text = files::read(&directory.join(number.to_string()))?;
+        }
+        Ok(Some(undo))
+    }
+
+    /// Keeps what these files have now.
+    ///
+    /// # Errors
+    /// Another one is under way, or the system refuses.
+    pub fn create(root: &Root, paths: &[&str], until: Boot) -> Result<Self, Error> {
+        if Self::read(root)?.is_some() {
+            return Err(Error::Refused(
+                "a trial is under way already: midclt 2fa ssh commit, or midclt 2fa ssh disable"
+                    .to_owned(),
+            ));
+        }
+        let old = paths
+            .iter()
+            .map(|path| Ok(((*path).to_owned(), files::read(&root.at(path))?)));
+        let undo = Self {
+            until,
+            trial: None,
+            brought: Brought::default(),
+            old: old.collect::<Result<_, Error>>()?,
+        };
+        let directory = root.at(UNDO);
+        remove_directory(&directory)?;
+        let parent = directory.parent().unwrap_or(Path::new("/"));
+        let mut builder = fs::DirBuilder::new();
+        let made = builder.recursive(true).mode(0o700).create(&directory);
+        made.map_err(Error::io("make", &directory))?;
+        for (number, (_, text)) in undo.old.iter().enumerate() {
+            if let Some(text) = text {
+                files::write(&directory.join(number.to_string()), text)?;
+            }
+        }
+        // Only with its manifest it is one.
+        undo.write(root)?;
+        files::sync(parent)?;
+        Ok(undo)
+    }
+
+    /// Notes the daemon's trial.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn begin_trial(&mut self, root: &Root, id: &str) -> Result<(), Error> {
+        self.trial = Some(id.to_owned());
+        self.write(root)
+    }
+
+    /// Notes that sshd was started or enabled.
+    ///
+    /// # Errors
+    /// The system refuses.
+    pub fn note_brought(&mut self, root: &Root, brought: Brought) -> Result<(), Error> {
+        self.brought = brought;
+        self.write(root)
+    }
+
+    /// Puts the files back, the last one first, and is over. Says what it did.
+    ///
+    /// # Errors
+    /// A file cannot be written. The others are put back all the same, and this stays.
+    pub fn restore(&self, root: &Root) -> Result<Vec<String>, Error> {
+        let mut done = Vec::new();
+        let mut failed = None;
+        for (path, old) in self.old.iter().rev() {
+            match put_back(root, path, old.as_deref()) {
+                Ok(true) => done.push(format!("{path} is as it was before")),
+                Ok(false) => {}
+                Err(error) => failed = Some(error),
+            }
+        }
+        match failed {
+            Some(error) => Err(error),
+            None => forget(root).map(|()| done),
+        }
+    }
+
+    /// Seconds that are left, none in another boot.
+    #[must_use]
+    pub fn seconds_left(&self, now: &Boot) -> u64 {
+        if now.id == self.until.id {
+            self.until.seconds.saturating_sub(now.seconds)
+        } else {
+            0
+        }
+    }
+
+    fn write(&self, root: &Root) -> Result<(), Error> {
+        let Boot { id, seconds } = &self.until;
+        let mut lines = vec![
+            "version 1".to_owned(),
+            format!("boot {id}"),
+            format!("until {seconds}"),
+        ];
+        lines.extend(self.trial.iter().map(|trial| format!("trial {trial}")));
+        let Brought { started, enabled } = &self.brought;
+        lines.extend(started.iter().map(|unit| format!("started {unit}")));
+        lines.extend(enabled.iter().map(|unit| format!("enabled {unit}")));
+        lines.extend(self.old.iter().map(|(path, _)| format!("file {path}")));
+        let text = lines.join("\n") + "\n";
+        files::write(&root.at(UNDO).join(MANIFEST), &text)
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let mut lines = text.lines();
+        let mut undo = Self {
+            until: Boot {
+                id: String::new(),
+                seconds: 0,
+            },
+            trial: None,
+            brought: Brought::default(),
+            old: Vec::new(),
+        };
+        if lines.next() != Some("version 1") {
+            return None;
+        }
+        for line in lines {
+            match line.split_once(' ')? {
+                ("boot", id) => id.clone_into(&mut undo.until.id),
+                ("until", seconds) => undo.until.seconds = seconds.parse().ok()?,
+                ("trial", id) => undo.trial = Some(id.to_owned()),
+                ("started", unit) => undo.brought.started = Some(unit.to_owned()),
+                ("enabled", unit) => undo.brought.enabled = Some(unit.to_owned()),
+                ("file", path) => undo.old.push((path.to_owned(), None)),
+                _ => return None,
+            }
+        }
+        (!undo.old.is_empty()).then_some(undo)
+    }
+}
+
+/// Is over, and leaves the files as they are.
+///
+/// # Errors
+/// The system refuses.
+pub fn forget(root: &Root) -> Result<(), Error> {
+    let directory = root.at(UNDO);
+    // Without the manifest it is none, whatever becomes of the rest.
+    files::remove(&directory.join(MANIFEST))?;
+    remove_directory(&directory)
+}
+
+/// Whether there was anything to do. What others changed in the stack meanwhile stays.
+fn put_back(root: &Root, path: &str, old: Option<&str>) -> Result<bool, Error> {
+    let file = root.at(path);
+    let now = files::read(&file)?;
+    if now.as_deref() == old {
+        return Ok(false);
+    }
+    let Some(old) = old else {
+        return files::remove(&file).map(|()| true);
+    };
+    let lifted = now.and_then(|now| stack::lift(&now).ok());
+    let text = match lifted {
+        Some(lifted) if path == STACK && stack::state(old) == State::Missing => lifted,
+        _ => old.to_owned(),
+    };
+    files::write(&file, &text).map(|()| true)
+}
+
+fn remove_directory(directory: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::io("remove", directory)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Puts everything back, and has sshd read it again. Says what was done.
+///
+/// # Errors
+/// It could not be put back.
+pub fn roll_back(system: &System, undo: &Undo, say: &mut dyn FnMut(String)) -> Result<(), Error> {
+    for line in undo.restore(&system.root)? {
+        say(line);
+    }
+    arm::disarm();
+    service::take_down(&undo.brought, say)?;
+    service::reload(system, say)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::DROPIN;
+    use crate::stack::Stack;
+
+    const OLD: &str = "@include common-auth\n@include common-account\n";
+
+    fn root() -> (tempfile::TempDir, Root) {
+        let dir = tempfile::tempdir().unwrap();
+        let root = Root::new(dir.path());
+        files::write(&root.at(STACK), OLD).unwrap();
+        (dir, root)
+    }
+
+    fn until() -> Boot {
+        Boot {
+            id: "b".to_owned(),
+            seconds: 100,
+        }
+    }
+
+    /// On trial, with both files written.
+    fn on_trial(root: &Root) -> Undo {
+        let undo = Undo::create(root, &[STACK, DROPIN], until()).unwrap();
+        let stack = Stack::default().insert(OLD).unwrap();
+        files::write(&root.at(STACK), &stack).unwrap();
+        files::write(&root.at(DROPIN), "ours").unwrap();
+        undo
+    }
+
+    #[test]
+    fn everything_is_put_back() {
+        let (_dir, root) = root();
+        let mut undo = on_trial(&root);
+        undo.begin_trial(&root, "7").unwrap();
+        let brought = Brought {
+            started: Some("ssh.service".to_owned()),
+            enabled: None,
+        };
+        undo.note_brought(&root, brought).unwrap();
+        let read = Undo::read(&root).unwrap().unwrap();
+        assert_eq!(read, undo);
+        assert_eq!(read.trial.as_deref(), Some("7"));
+        let done = read.restore(&root).unwrap();
+        assert_eq!(
+            done,
+            [
+                format!("{DROPIN} is as it was before"),
+                format!("{STACK} is as it was before")
+            ]
+        );
+        assert_eq!(files::read(&root.at(STACK)).unwrap().as_deref(), Some(OLD));
+        assert_eq!(files::read(&root.at(DROPIN)).unwrap(), None);
+        assert!(!root.at(UNDO).exists());
+    }
+
+    #[test]
+    fn what_others_changed_meanwhile_stays() {
+        let (_dir, root) = root();
+        let undo = on_trial(&root);
+        let theirs = "session required pam_x.so\n";
+        let now = files::read(&root.at(STACK)).unwrap().unwrap();
+        files::write(&root.at(STACK), &format!("{now}{theirs}")).unwrap();
+        undo.restore(&root).unwrap();
+        let text = files::read(&root.at(STACK)).unwrap().unwrap();
+        assert_eq!(text, format!("{OLD}{theirs}"));
+    }
+
+    #[test]
+    fn one_at_a_time() {
+        let (_dir, root) = root();
+        on_trial(&root);
+        let error = Undo::create(&root, &[STACK], until()).unwrap_err();
+        assert!(
+            error.to_string().starts_with("a trial is under way"),
+            "{error}"
+        );
+        forget(&root).unwrap();
+        assert_eq!(Undo::read(&root).unwrap(), None);
+        Undo::create(&root, &[STACK], until()).unwrap();
+    }
+
+    /// Killed before the manifest was there: nothing was written yet, and nothing is to be put back.
+    #[test]
+    fn half_of_one_is_none() {
+        let (_dir, root) = root();
+        files::write(&root.at(UNDO).join("0"), "half").unwrap();
+        assert_eq!(Undo::read(&root).unwrap(), None);
+        Undo::create(&root, &[STACK], until()).unwrap();
+    }
+
+    #[test]
+    fn one_that_was_changed_is_not_believed() {
+        let (_dir, root) = root();
+        on_trial(&root);
+        for text in [
+            "",
+            "version 2\n",
+            "version 1\n",
+            "version 1\nboot\nfile x\n",
+        ] {
+            files::write(&root.at(UNDO).join(MANIFEST), text).unwrap();
+            assert!(Undo::read(&root).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_time_that_is_left() {
+        let (_dir, root) = root();
+        let undo = on_trial(&root);
+        let check = |id: &str, seconds: u64, expected: u64| {
+            let now = Boot {
+                id: id.to_owned(),
+                seconds,
+            };
+            assert_eq!(undo.seconds_left(&now), expected);
+        };
+        check("b", 40, 60);
+        check("b", 100, 0);
+        check("b", 101, 0);
+        // A reboot ends it.
+        check("c", 40, 0);
+    }
+
+    #[test]
+    fn this_boot() {
+        let now = Boot::now().unwrap();
+        assert!(!now.id.is_empty() && now.seconds > 0);
+    }
+}
