@@ -103,7 +103,7 @@ fn create(daemon: &Daemon<'_>, args: &ExemptArgs) -> Result<(), Failure> {
 }
 
 /// What the daemon would refuse, in days instead of seconds.
-fn check_date(until: i64, now: i64) -> Result<(), Failure> {
+pub(super) fn check_date(until: i64, now: i64) -> Result<(), Failure> {
     let latest = now.saturating_add(LONGEST * time::DAY);
     if until <= now {
         let now = time::minute(now);

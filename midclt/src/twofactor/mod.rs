@@ -21,6 +21,7 @@ mod qr;
 mod recovery;
 mod renew;
 mod reset;
+mod ssh;
 mod status;
 mod talk;
 mod time;
@@ -42,6 +43,7 @@ pub(crate) use self::off::remind as remind_of_off;
 Examples:
   midclt 2fa status                              how it stands
   midclt 2fa enable                              a phone, codes, then on
+  midclt 2fa ssh enable                          codes at SSH logins
   midclt 2fa device add alice                    a device for somebody
   midclt 2fa bypass alice --reason 'phone lost'  in without a code, once
   midclt 2fa log alice                           what happened
@@ -68,6 +70,8 @@ pub(crate) enum TwoFactor {
     Unlock(unlock::UnlockArgs),
     Reset(reset::ResetArgs),
     Log(log::LogArgs),
+    #[command(subcommand)]
+    Ssh(ssh::Ssh),
 }
 
 /// Runs one command of the family.
@@ -89,6 +93,7 @@ pub(crate) fn run(connection: &Connection, command: TwoFactor) -> Result<(), Fai
         TwoFactor::Unlock(args) => unlock::run(connection, &args),
         TwoFactor::Reset(args) => reset::run(connection, &args),
         TwoFactor::Log(args) => log::run(connection, &args),
+        TwoFactor::Ssh(command) => ssh::run(connection, &command),
     }
 }
 

@@ -1,0 +1,75 @@
+//! `midclt 2fa ssh check`: whether sshd asks, whoever comes.
+
+use ::ssh::Boot;
+use ::ssh::sshd::System;
+use ::ssh::undo::Undo;
+use clap::Args;
+
+use super::super::daemon::{Daemon, Form};
+use super::{JsonArg, RootArg, failed, json, look, page, report, restore};
+use super::{exempt, time};
+use crate::cli::Connection;
+use crate::failure::Failure;
+use crate::{output, result};
+
+/// Prove that sshd asks for codes, whoever comes
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It asks sshd itself what is in effect, for root, for others, and for whom
+every Match line means; names the file and line that wins; and looks at
+the PAM stack, the module, and the way to root at a console. Jobs that are
+over are removed, and so is what a trial left behind.
+Exit status: 0 sshd asks, 1 it does not, or that could not be found out.
+
+Examples:
+  midclt 2fa ssh check
+  midclt 2fa ssh check --report         tell middlewared too")]
+pub(crate) struct CheckArgs {
+    /// Tell middlewared, which alerts when it changes; say only what fails
+    #[arg(long, conflicts_with = "root")]
+    report: bool,
+    #[command(flatten)]
+    root: RootArg,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+const COMMAND: &str = "2fa ssh check";
+
+/// Looks, and tells.
+pub(super) fn run(connection: &Connection, args: &CheckArgs) -> Result<(), Failure> {
+    let system = args.root.system(COMMAND)?;
+    let daemon = Daemon::new(connection, COMMAND);
+    if system.root.is_host() {
+        tidy(&daemon, &system)?;
+    }
+    let found = if args.report {
+        report(&daemon, &system)?
+    } else {
+        look(&system)?
+    };
+    match args.json.form() {
+        Form::Json => output::line(&result::to_json(&json::report(&found)))?,
+        Form::Text if args.report => {}
+        Form::Text => output::page(&page::report(&found))?,
+    }
+    if found.ready || args.report {
+        return Ok(());
+    }
+    Err(Failure {
+        lines: Vec::new(),
+        exit: 1,
+    })
+}
+
+/// What is over by its own date: jobs, and a trial whose job did not come to its end, by a reboot.
+fn tidy(daemon: &Daemon<'_>, system: &System) -> Result<(), Failure> {
+    let undo = Undo::read(&system.root).map_err(|error| failed(&error))?;
+    if let Some(undo) = undo {
+        let now = Boot::now().map_err(|error| failed(&error))?;
+        if undo.seconds_left(&now) == 0 {
+            restore::settle(daemon, system, &undo)?;
+        }
+    }
+    exempt::end_expired(daemon, system, time::now())
+}
