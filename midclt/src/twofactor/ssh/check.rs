@@ -41,7 +41,10 @@ pub(super) fn run(connection: &Connection, args: &CheckArgs) -> Result<(), Failu
     let system = args.root.system(COMMAND)?;
     let daemon = Daemon::new(connection, COMMAND);
     if system.root.is_host() {
-        tidy(&daemon, &system)?;
+        // What is left then is a finding; it must not keep the report from the daemon.
+        for failure in tidy(&daemon, &system) {
+            daemon.remark(&failure.lines);
+        }
     }
     let found = if args.report {
         report(&daemon, &system)?
@@ -63,13 +66,22 @@ pub(super) fn run(connection: &Connection, args: &CheckArgs) -> Result<(), Failu
 }
 
 /// What is over by its own date: jobs, and a trial whose job did not come to its end, by a reboot.
-fn tidy(daemon: &Daemon<'_>, system: &System) -> Result<(), Failure> {
-    let undo = Undo::read(&system.root).map_err(|error| failed(&error))?;
-    if let Some(undo) = undo {
-        let now = Boot::now().map_err(|error| failed(&error))?;
-        if undo.seconds_left(&now) == 0 {
-            restore::settle(daemon, system, &undo)?;
-        }
+/// What could not be done is told.
+fn tidy(daemon: &Daemon<'_>, system: &System) -> Vec<Failure> {
+    let outcomes = [
+        end_trial(daemon, system),
+        exempt::end_expired(daemon, system, time::now()),
+    ];
+    outcomes.into_iter().filter_map(Result::err).collect()
+}
+
+fn end_trial(daemon: &Daemon<'_>, system: &System) -> Result<(), Failure> {
+    let Some(undo) = Undo::read(&system.root).map_err(|error| failed(&error))? else {
+        return Ok(());
+    };
+    let now = Boot::now().map_err(|error| failed(&error))?;
+    if undo.seconds_left(&now) > 0 {
+        return Ok(());
     }
-    exempt::end_expired(daemon, system, time::now())
+    restore::settle(daemon, system, &undo)
 }

@@ -15,8 +15,8 @@ use crate::{output, result};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 It takes the drop-in and the blocks in /etc/pam.d/sshd away and has sshd
-read its files again. It works while middlewared does not. The accounts of
-jobs keep their keys: midclt 2fa ssh exempt --list
+read its files again. It works while middlewared does not. The accounts
+of jobs keep their keys: midclt 2fa ssh exempt --list
 
 Examples:
   midclt 2fa ssh disable

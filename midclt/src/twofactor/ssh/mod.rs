@@ -63,7 +63,7 @@ pub(super) fn run(connection: &Connection, command: &Ssh) -> Result<(), Failure>
 /// The option of commands that can work on an image.
 #[derive(Debug, Args)]
 struct RootArg {
-    /// Only files, those below DIR, such as an image's: no daemon, no reload
+    /// Only the files below DIR, an image: no daemon, no reload
     #[arg(
         long,
         value_name = "DIR",
