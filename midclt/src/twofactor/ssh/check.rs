@@ -17,15 +17,15 @@ use crate::{output, result};
 #[command(after_help = "\
 It asks sshd itself what is in effect, for root, for others, and for whom
 every Match line means; names the file and line that wins; and looks at
-the PAM stack, the module, and the way to root at a console. Jobs that are
-over are removed, and so is what a trial left behind.
-Exit status: 0 sshd asks, 1 it does not, or that could not be found out.
+the PAM stack, the module, and the way to root at a console. Jobs that
+are over are removed, and so is what a trial left behind.
+Exit status: 0 sshd asks, 1 it does not, or that cannot be found out.
 
 Examples:
   midclt 2fa ssh check
   midclt 2fa ssh check --report         tell middlewared too")]
 pub(crate) struct CheckArgs {
-    /// Tell middlewared, which alerts when it changes; say only what fails
+    /// Tell middlewared, which alerts; say only what fails
     #[arg(long, conflicts_with = "root")]
     report: bool,
     #[command(flatten)]
