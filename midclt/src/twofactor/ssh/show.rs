@@ -15,7 +15,7 @@ use crate::{output, result};
 /// Show the ways in, and the files
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Each way in as sshd says that it is, and as it should be where it differs.
+Each way in as sshd has it, and as it should be where that differs.
 
 Examples:
   midclt 2fa ssh show
