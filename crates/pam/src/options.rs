@@ -194,6 +194,22 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_option_is_in_the_manual() {
+        let page = include_str!("../../../docs/man/pam_middleware.8");
+        for option in [
+            "key",
+            "socket=",
+            "timeout_ms=",
+            "prompt=",
+            "console=ask",
+            "console=pass",
+            "peer_uid=",
+        ] {
+            assert!(page.contains(&format!("\\fB{option}\\f")), "{option}");
+        }
+    }
+
     /// It may hold anything that was put on the wrong line.
     #[test]
     fn the_value_of_a_wrong_option_is_not_told() {

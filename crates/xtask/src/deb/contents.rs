@@ -142,6 +142,10 @@ pub(super) const PACKAGES: &[Package] = &[
                 "usr/lib/@MULTIARCH@/security/pam_middleware.so",
             ),
             file(
+                Gzip("docs/man/pam_middleware.8"),
+                "usr/share/man/man8/pam_middleware.8.gz",
+            ),
+            file(
                 Copy("packaging/systemd/middlewared-sshd.path"),
                 "usr/lib/systemd/system/middlewared-sshd.path",
             ),

@@ -75,6 +75,11 @@ const NEVER: &[(&str, &[&str], &str)] = &[
         "it knows files and programs, no daemon",
     ),
     (
+        "pam",
+        &["api", "hyper", "rusqlite", "store", "tokio"],
+        "it is loaded into sshd",
+    ),
+    (
         "midclt",
         &["api", "hyper", "rusqlite", "store", "tokio", "twofactor"],
         "it knows the daemon only through its socket",
