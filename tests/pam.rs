@@ -4,6 +4,8 @@ mod asked;
 mod broken;
 #[cfg(feature = "system")]
 mod codes;
+#[cfg(feature = "system")]
+mod enrolment;
 mod fake;
 #[cfg(feature = "system")]
 mod host;

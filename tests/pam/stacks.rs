@@ -1,15 +1,24 @@
 //! The account phase: what came past the auth lines is stopped.
 
+use serde_json::json;
+
 use super::host::{Host, WORD};
 use super::{AUTHINFO_UNAVAIL, PERM_DENIED, SERVICE_ERR, SUCCESS};
+use crate::site::DAY;
 
 /// Somebody deletes `AuthenticationMethods`: a key alone logs in, and PAM sees its account phase only.
 #[test]
 fn a_login_without_an_auth_phase_is_refused_where_a_factor_is_required() {
-    let mut host = Host::new(&["alice", "bob"]);
+    let mut host = Host::new(&["alice", "bob", "carol"]);
     host.site.enrol("alice");
+    let exempt = json!([{"username": "carol", "until": host.site.now() + DAY, "reason": "job"}]);
+    host.site.call("auth.twofactor.exemption.create", exempt);
     let account = |host: &Host, user: &str| host.login(user).step("account").answer(&[WORD]);
-    for (user, code) in [("alice", PERM_DENIED), ("bob", PERM_DENIED)] {
+    for (user, code) in [
+        ("alice", PERM_DENIED),
+        ("bob", PERM_DENIED),
+        ("carol", SUCCESS),
+    ] {
         let applied = account(&host, user);
         assert_eq!(applied.code(), code, "{user}: {applied:?}");
         assert_eq!(applied.prompts(), [""; 0], "{user}");
