@@ -92,7 +92,8 @@ fn is_on(status: &Status) -> String {
         text.push('\n');
     }
     text.push_str(
-        "How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable\n",
+        "How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable\n\
+         Print this page now, and keep it: midclt 2fa kit\n",
     );
     text
 }

@@ -13,6 +13,7 @@ mod exempt;
 mod grace;
 mod import;
 mod invite;
+mod kit;
 mod log;
 mod off;
 mod permit;
@@ -62,6 +63,7 @@ pub(crate) enum TwoFactor {
     Renew(renew::RenewArgs),
     Recovery(recovery::RecoveryArgs),
     Invite(invite::InviteArgs),
+    Kit(kit::KitArgs),
     Import(import::ImportArgs),
     Bypass(bypass::BypassArgs),
     Exempt(exempt::ExemptArgs),
@@ -85,6 +87,7 @@ pub(crate) fn run(connection: &Connection, command: TwoFactor) -> Result<(), Fai
         TwoFactor::Renew(args) => renew::run(connection, &args),
         TwoFactor::Recovery(args) => recovery::run(connection, &args),
         TwoFactor::Import(args) => import::run(connection, &args),
+        TwoFactor::Kit(args) => kit::run(connection, &args),
         TwoFactor::Invite(args) => invite::run(connection, &args),
         TwoFactor::Bypass(args) => bypass::run(connection, &args),
         TwoFactor::Exempt(args) => exempt::run(connection, &args),
