@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use zeroize::Zeroize;
 
 use crate::ask::{self, Failure, Question};
 use crate::door::Door;
@@ -13,12 +14,19 @@ const TRIES: usize = 3;
 const INVITE_PROMPT: &str = "Invite (Enter to skip): ";
 const CODE_PROMPT: &str = "Verification code: ";
 
-/// A pending device. It holds the secret, so it is neither shown nor logged as a whole.
+/// A pending device, with its secret, which is wiped when it goes.
 #[derive(Deserialize)]
 struct Device {
     id: i64,
     secret: String,
     provisioning_uri: String,
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        self.secret.zeroize();
+        self.provisioning_uri.zeroize();
+    }
 }
 
 #[derive(Serialize)]
