@@ -98,8 +98,8 @@ codes! {
     JobExpired = "JOB_EXPIRED",
     /// A job's files are not as they were written.
     JobChanged = "JOB_CHANGED",
-    /// The files are on trial.
-    Trial = "TRIAL",
+    /// sshd takes keys in hardware only with their PIN or finger.
+    VerifyRequired = "VERIFY_REQUIRED",
 }
 
 /// One thing that is not as it should be.
@@ -131,6 +131,10 @@ impl Finding {
 
     pub(crate) fn warning(code: Code, text: impl Into<String>) -> Self {
         Self::new(Severity::Warning, code, text)
+    }
+
+    pub(crate) fn info(code: Code, text: impl Into<String>) -> Self {
+        Self::new(Severity::Info, code, text)
     }
 
     pub(crate) fn cure(mut self, cure: impl Into<String>) -> Self {

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::daemon::Daemon;
 use super::enrol::{Judged, ask, enrol, verify};
 use super::qr::PictureArgs;
-use super::status::{NOBODY_ASKS, SSHD_IS_NOT_ASKED, Status};
+use super::status::{Status, who_asks};
 use super::wire::Device;
 use super::{JsonArg, ROOT, YesArg, device, recovery, talk};
 use crate::cli::Connection;
@@ -85,12 +85,8 @@ fn is_on(status: &Status) -> String {
     if status.window < WINDOW {
         text.push_str("Codes of one step before and after now are accepted: window is 1 now.\n");
     }
-    text.push_str(NOBODY_ASKS);
+    text.push_str(who_asks(status.ssh));
     text.push('\n');
-    if !status.ssh {
-        text.push_str(SSHD_IS_NOT_ASKED);
-        text.push('\n');
-    }
     text.push_str(
         "How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable\n\
          Print this page now, and keep it: midclt 2fa kit\n",
@@ -207,7 +203,7 @@ fn caution(status: &Status, user: &str) -> String {
     let mut lines = vec![
         "Two-factor authentication will be on for every account of this machine: a".to_owned(),
         "service that asks wants a code after the password or the key.".to_owned(),
-        NOBODY_ASKS.to_owned(),
+        who_asks(status.ssh).to_owned(),
     ];
     if status.window < WINDOW {
         lines

@@ -54,6 +54,7 @@ pub fn check(system: &System, now: i64) -> Result<Report, Error> {
             if dropin.is_some() && !view.config.has_read(DROPIN) {
                 findings.push(not_included());
             }
+            findings.extend(verify_required(&view)?);
             let root_door = view.effective(&Who::from_anywhere("root"))?;
             let needs_key = dropin.is_some_and(|dropin| !dropin.lets_root_in_by_password());
             if needs_key && root_door.one("permitrootlogin") == "yes" {
@@ -166,6 +167,15 @@ fn machine(root: &Root) -> Result<Vec<Finding>, Error> {
         findings.push(Finding::warning(Code::NoConsole, text).cure("passwd root"));
     }
     Ok(findings)
+}
+
+/// What the verifier wants to know where keys in hardware may count as both factors.
+fn verify_required(view: &View<'_>) -> Result<Option<Finding>, Error> {
+    let effective = view.effective(&Who::from_anywhere("nobody"))?;
+    let mut options = effective.one("pubkeyauthoptions").split([',', ' ']);
+    let text = "keys in hardware are taken only with their PIN or finger";
+    let is_on = options.any(|option| option == "verify-required");
+    Ok(is_on.then(|| Finding::info(Code::VerifyRequired, text)))
 }
 
 fn not_included() -> Finding {

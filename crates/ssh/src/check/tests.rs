@@ -215,6 +215,11 @@ fn other_files_that_win() {
             "SSHD_REFUSES sshd -t: AuthenticationMethods cannot be satisfied by enabled authentication methods",
         ],
     );
+    case(
+        OTHER,
+        "PubkeyAuthOptions verify-required\n",
+        &["(VERIFY_REQUIRED) keys in hardware are taken only with their PIN or finger"],
+    );
     case(OTHER, "AuthenticationMethods publickey\nUsePAM no\n", &[]);
 }
 

@@ -55,7 +55,7 @@ pub(super) fn doors(doors: &[Door]) -> Vec<String> {
     let mut lines = Vec::new();
     for door in doors {
         let name = name(door);
-        if door.configured == door.effective {
+        if [NOTHING, &door.effective].contains(&door.configured.as_str()) {
             lines.push(format!("  {name}: {}", door.effective));
         } else {
             lines.push(format!("! {name}: {}", door.effective));
@@ -64,6 +64,9 @@ pub(super) fn doors(doors: &[Door]) -> Vec<String> {
     }
     lines
 }
+
+/// What is configured for a door where nothing was set up.
+const NOTHING: &str = "nothing";
 
 fn name(door: &Door) -> String {
     let account = door.account.as_deref().unwrap_or("everybody");
@@ -242,11 +245,16 @@ The ways in:
 
     #[test]
     fn doors_that_differ() {
-        let all = [door(None, ON, ON), door(Some("bob"), ON, "key alone")];
+        let all = [
+            door(None, ON, ON),
+            door(Some("bob"), ON, "key alone"),
+            door(Some("eve"), NOTHING, "key alone"),
+        ];
         let expected = [
             "  everybody: key + code, or password + code",
             "! bob: key alone",
             "    it should be: key + code, or password + code",
+            "  eve: key alone",
         ];
         assert_eq!(doors(&all), expected);
     }

@@ -30,6 +30,7 @@ impl Concern {
 /// All of them, the worst first.
 pub(super) fn of(status: &Status) -> Vec<Concern> {
     let mut concerns: Vec<_> = status.warnings.iter().map(|text| warning(text)).collect();
+    concerns.extend(trial(status));
     concerns.extend(locks(status));
     concerns.extend(unenrolled(status));
     concerns.extend(recovery(status));
@@ -53,6 +54,41 @@ fn warning(text: &str) -> Concern {
         text: text.to_owned(),
         cure,
     }
+}
+
+/// What ends, or has ended, by itself.
+fn trial(status: &Status) -> Vec<Concern> {
+    let act = |text, cure: &str| Concern {
+        mark: '!',
+        text,
+        cure: Some(cure.to_owned()),
+    };
+    let live = status.trial.as_ref().map(|trial| {
+        let until = time::minute(trial.until);
+        act(
+            format!("A trial is under way until {until}; a login with a code keeps it."),
+            "midclt 2fa ssh commit",
+        )
+    });
+    let back = status.rolled_back.as_ref().map(|back| {
+        let at = time::minute(back.at);
+        act(
+            format!("A trial ended at {at}, and everything is as it was before."),
+            "midclt 2fa ssh enable",
+        )
+    });
+    let sshd = status
+        .sshd
+        .as_ref()
+        .filter(|sshd| !sshd.ready && status.ssh);
+    let sshd = sshd.map(|sshd| {
+        let at = time::minute(sshd.at);
+        act(
+            format!("sshd does not ask as it should, as was found at {at}."),
+            "midclt 2fa ssh check",
+        )
+    });
+    live.into_iter().chain(back).chain(sshd).collect()
 }
 
 fn locks(status: &Status) -> Vec<Concern> {

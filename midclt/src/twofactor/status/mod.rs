@@ -39,14 +39,14 @@ pub(super) fn run(connection: &Connection, args: &StatusArgs) -> Result<(), Fail
     args.json.form().print(&answer, text)
 }
 
-/// What on its own protects nothing.
-pub(super) const NOBODY_ASKS: &str = "\
-No service of this machine asks by itself yet; those that ask
-auth.twofactor.authenticate do.";
-
-/// While `services.ssh` is false.
-pub(super) const SSHD_IS_NOT_ASKED: &str =
-    "sshd is not asked: midclt call auth.twofactor.update services.ssh=true";
+/// Whether anything protects SSH: that it is on does not.
+pub(super) const fn who_asks(ssh: bool) -> &'static str {
+    if ssh {
+        "sshd asks for codes. Is it so? midclt 2fa ssh check"
+    } else {
+        "sshd does not ask for codes: midclt 2fa ssh enable"
+    }
+}
 
 /// How the machine stands, as `auth.twofactor.status` tells it.
 #[derive(Debug, Deserialize)]
@@ -68,6 +68,30 @@ pub(super) struct Status {
     recovery: Vec<CodesLeft>,
     pub(super) clock: Clock,
     warnings: Vec<String>,
+    #[serde(default)]
+    trial: Option<Trial>,
+    #[serde(default)]
+    rolled_back: Option<RolledBack>,
+    /// The last report about sshd.
+    #[serde(default)]
+    sshd: Option<Sshd>,
+}
+
+/// Settings that end by themselves.
+#[derive(Debug, Deserialize)]
+struct Trial {
+    until: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct RolledBack {
+    at: i64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Sshd {
+    ready: bool,
+    at: i64,
 }
 
 #[derive(Debug, Deserialize)]

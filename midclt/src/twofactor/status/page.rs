@@ -2,7 +2,7 @@
 
 use super::super::time;
 use super::concerns::{self, Concern};
-use super::{DeviceUse, NOBODY_ASKS, SSHD_IS_NOT_ASKED, Status};
+use super::{DeviceUse, Status, who_asks};
 use crate::layout::{count, shorten, table, wrap};
 
 /// Every line, whatever the terminal: 80 columns are there.
@@ -40,8 +40,7 @@ fn headline(status: &Status) -> Vec<String> {
     };
     let mut lines = vec![is_on.to_owned(), format!("services.ssh is {ssh}; {codes}.")];
     if status.enabled {
-        lines.extend(NOBODY_ASKS.lines().map(str::to_owned));
-        lines.extend((!status.ssh).then(|| SSHD_IS_NOT_ASKED.to_owned()));
+        lines.push(who_asks(status.ssh).to_owned());
     }
     lines
 }

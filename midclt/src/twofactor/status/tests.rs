@@ -69,8 +69,7 @@ fn all_is_well() {
         "\
 Two-factor authentication is ON.
 services.ssh is on; codes of 1 step before and after now are accepted.
-No service of this machine asks by itself yet; those that ask
-auth.twofactor.authenticate do.
+sshd asks for codes. Is it so? midclt 2fa ssh check
 
 Nothing to do.
 
@@ -102,8 +101,7 @@ fn the_worst_first() {
         "\
 Two-factor authentication is ON.
 services.ssh is on; codes of 1 step before and after now are accepted.
-No service of this machine asks by itself yet; those that ask
-auth.twofactor.authenticate do.
+sshd asks for codes. Is it so? midclt 2fa ssh check
 
 ! A bypass lets everybody in without a code. To end it:
       midclt 2fa bypass --list, then midclt 2fa bypass --delete ID
@@ -168,7 +166,7 @@ fn it_fits_a_console() {
     );
     let many = page(&quiet(100), 24);
     assert!(
-        many.ends_with("... and 89 more: midclt 2fa device list\n"),
+        many.ends_with("... and 88 more: midclt 2fa device list\n"),
         "{many}"
     );
 }
@@ -215,20 +213,45 @@ fn the_worst_lock_first() {
 /// "On" alone protects nothing, and a window of 0 accepts no step besides the current one.
 #[test]
 fn what_being_on_does_not_mean() {
-    let ssh = "sshd is not asked: midclt call auth.twofactor.update services.ssh=true\n";
-    let nobody = "No service of this machine asks by itself yet";
+    let ssh = "sshd does not ask for codes: midclt 2fa ssh enable\n";
+    let asks = "sshd asks for codes. Is it so? midclt 2fa ssh check\n";
     let check = |enabled: bool, ssh_asks: bool, expected: [bool; 2]| {
         let changes = json!({"enabled": enabled, "ssh": ssh_asks, "window": 0});
         let text = page(&status(changes), 24);
-        assert_eq!([nobody, ssh].map(|line| text.contains(line)), expected);
+        assert_eq!([asks, ssh].map(|line| text.contains(line)), expected);
         assert!(
             text.contains("only the current code is accepted (window 0)."),
             "{text}"
         );
     };
     check(true, true, [true, false]);
-    check(true, false, [true, true]);
+    check(true, false, [false, true]);
     check(false, false, [false, false]);
+}
+
+#[test]
+fn trials_and_reports_about_sshd() {
+    let check = |changes: serde_json::Value, expected: &str| {
+        let text = page(&status(changes), 24);
+        assert!(text.contains(&format!("\n\n{expected}\n\n")), "{text}");
+    };
+    check(
+        json!({"trial": {"id": 1, "until": 1_795_508_700, "seconds_left": 9}}),
+        "! A trial is under way until 2026-11-24 08:25 UTC; a login with a code keeps it.\n      \
+         midclt 2fa ssh commit",
+    );
+    check(
+        json!({"rolled_back": {"id": 1, "at": 1_795_508_700, "why": "deadline"}}),
+        "! A trial ended at 2026-11-24 08:25 UTC, and everything is as it was before.\n      \
+         midclt 2fa ssh enable",
+    );
+    let sshd = |ready: bool| json!({"sshd": {"ready": ready, "at": 1_795_508_700}});
+    check(
+        sshd(false),
+        "! sshd does not ask as it should, as was found at 2026-11-24 08:25 UTC.\n      \
+         midclt 2fa ssh check",
+    );
+    check(sshd(true), "Nothing to do.");
 }
 
 /// The daemon's words for a lost key name three ways on, the last of them on a line of its own.

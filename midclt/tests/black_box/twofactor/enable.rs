@@ -41,9 +41,7 @@ fn the_first_time() {
         stdout.starts_with(
             "Two-factor authentication is on.\n\
              Codes of one step before and after now are accepted: window is 1 now.\n\
-             No service of this machine asks by itself yet; those that ask\n\
-             auth.twofactor.authenticate do.\n\
-             sshd is not asked: midclt call auth.twofactor.update services.ssh=true\n"
+             sshd does not ask for codes: midclt 2fa ssh enable\n"
         ),
         "{stdout}"
     );
