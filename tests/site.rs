@@ -48,15 +48,20 @@ impl Site {
 
     /// The same of a daemon with something special.
     pub(crate) fn with(builder: Builder) -> Self {
+        Self::beginning(builder, START)
+    }
+
+    /// The same at another time: for programs beside it that look at the real clock.
+    pub(crate) fn beginning(builder: Builder, start: u64) -> Self {
         let daemon = builder.fake_clock().start();
-        daemon.clock().freeze_at(START);
+        daemon.clock().freeze_at(start);
         let mut socket = daemon.connect();
         let on = json!([{"enabled": true, "services": {"ssh": true}}]);
         socket.call("auth.twofactor.update", on);
         Self {
             daemon,
             socket,
-            now: START,
+            now: start,
         }
     }
 

@@ -6,6 +6,7 @@ mod console;
 mod crowds;
 mod door;
 mod guessing;
+mod jobs;
 mod outages;
 mod parallel;
 mod peers;

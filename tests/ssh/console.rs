@@ -120,15 +120,8 @@ fn unlock_at_the_console_while_ssh_is_refused_then_ssh_works() {
         ]);
     };
     nobody(&door);
-    let unlock = [
-        "midclt",
-        "call",
-        "auth.twofactor.update",
-        r#"{"enabled":false}"#,
-    ];
-    let mut words = vec![testkit::binaries::midclt().display().to_string()];
-    words.extend(unlock[1..].iter().map(|word| (*word).to_owned()));
-    door.machine.run_ok(&words);
+    let unlock = r#"{"enabled":false}"#;
+    door.midclt(&["call", "auth.twofactor.update", unlock]);
     check(&[
         passes("by password", door.by_password(&alice), &[PASSWORD]),
         passes("by key", door.by_key(&bob), &[]),

@@ -47,16 +47,24 @@ impl Door {
 
     /// The same with the files changed, as somebody might.
     pub(crate) fn with_files(dropin: &str, stack: impl Fn(&str) -> String) -> Self {
-        let mut machine = Machine::new();
-        machine.install_module(&testkit::pam_module());
-        let old = machine.read(ssh::STACK);
-        let new = Stack::default().insert(&old).unwrap();
-        machine.write(ssh::STACK, &stack(&new));
-        machine.write(ssh::DROPIN, dropin);
-        machine.write("/etc/ssh/sshd_config.d/60-test.conf", SETTINGS);
-        machine.start_sshd();
+        let machine = guarded_machine(dropin, stack);
         let site = Site::with(machine.daemon());
         Self { site, machine }
+    }
+
+    /// The same where the daemon's clock stands still at the real time, for `midclt`, which looks at
+    /// that.
+    pub(crate) fn today(dropin: DropIn) -> Self {
+        let machine = guarded_machine(&dropin.text(), str::to_owned);
+        let site = Site::beginning(machine.daemon(), testkit::now());
+        Self { site, machine }
+    }
+
+    /// Runs midclt as root on the machine; what it printed.
+    pub(crate) fn midclt(&self, words: &[&str]) -> String {
+        let midclt = testkit::binaries::midclt();
+        let midclt = midclt.to_str().unwrap();
+        self.machine.run_ok([&[midclt], words].concat())
     }
 
     /// Adds people without phones.
@@ -115,6 +123,19 @@ impl Door {
     pub(crate) fn code(&self, phone: &Phone) -> String {
         phone.code(self.site.now())
     }
+}
+
+/// A machine whose sshd runs with these files.
+fn guarded_machine(dropin: &str, stack: impl Fn(&str) -> String) -> Machine {
+    let mut machine = Machine::new();
+    machine.install_module(&testkit::pam_module());
+    let old = machine.read(ssh::STACK);
+    let new = Stack::default().insert(&old).unwrap();
+    machine.write(ssh::STACK, &stack(&new));
+    machine.write(ssh::DROPIN, dropin);
+    machine.write("/etc/ssh/sshd_config.d/60-test.conf", SETTINGS);
+    machine.start_sshd();
+    machine
 }
 
 /// One login and what must come of it.

@@ -210,7 +210,9 @@ impl Login {
         }
         ssh.arg(format!("{}@127.0.0.1", self.account))
             .arg(&self.command);
-        ssh.env("SSH_ASKPASS", dir.join("askpass"))
+        // In another locale, ssh shows letters that are not ASCII as octal numbers.
+        ssh.env("LC_ALL", "C.UTF-8")
+            .env("SSH_ASKPASS", dir.join("askpass"))
             .env("SSH_ASKPASS_REQUIRE", "force")
             .env("LOGIN_DIR", dir);
         ssh
@@ -226,6 +228,14 @@ impl Begun {
             assert!(!is_over, "never asked for '{words}'");
             thread::sleep(Duration::from_millis(2));
         }
+    }
+
+    /// What was said before the prompts until now.
+    pub fn shown(&self) -> String {
+        asked(&self.dir)
+            .into_iter()
+            .map(|(texts, _)| texts)
+            .collect()
     }
 
     /// One more answer; see [`Login::answer`].
