@@ -116,6 +116,49 @@ fn what_is_no_code_is_told_and_costs_nothing() {
     pending.confirm(&code);
 }
 
+/// "Invalid code" without a reason is an hour lost. What is said of another device was counted.
+#[test]
+fn a_wrong_code_is_explained() {
+    let mut machine = Machine::new();
+    let wanted = json!({ "username": "daemon", "interval": 60, "name": "tablet" });
+    let device = Pending::add(&mut machine, wanted);
+    let old = Pending::add(
+        &mut machine,
+        json!({ "username": "daemon", "name": "old phone" }),
+    );
+    let mut pending = Pending { machine, device };
+    let now = pending.machine.now;
+    let own = pending.device["secret"].as_str().unwrap().to_owned();
+    let other = old["secret"].as_str().unwrap().to_owned();
+    for (token, start) in [
+        (
+            Machine::code_at(&own, now),
+            "Your app's codes last 30 s, and this device's 60",
+        ),
+        (
+            Machine::code_at(&other, now),
+            "This is the code of the device 'old phone'.",
+        ),
+    ] {
+        let reason = pending.refusal(&token);
+        assert!(reason.contains(start), "{reason}");
+    }
+    let entry = &pending
+        .machine
+        .ok("auth.twofactor.audit", json!([{ "outcome": "wrong" }]))[0];
+    assert_eq!(entry["count"], 2);
+    let pending = &mut Pending::new();
+    let late = Machine::code_at(
+        pending.device["secret"].as_str().unwrap(),
+        pending.machine.now - 120,
+    );
+    let reason = pending.refusal(&late);
+    assert!(
+        reason.contains("phone's clock is about 120 s behind"),
+        "{reason}"
+    );
+}
+
 /// The answer is an error, and the count is kept all the same.
 #[test]
 fn wrong_codes_count_though_they_are_errors() {
@@ -146,7 +189,11 @@ fn a_code_of_another_device_does_not_confirm() {
     let mut pending = Pending::new();
     let other = Pending::add(&mut pending.machine, json!({ "username": "daemon" }));
     let code = pending.machine.code_of(other["secret"].as_str().unwrap());
-    assert!(pending.refusal(&code).contains("This code is wrong"));
+    assert!(
+        pending
+            .refusal(&code)
+            .contains("This is the code of the device")
+    );
     assert!(pending.states().iter().all(|(_, state)| state == "PENDING"));
 }
 

@@ -2,7 +2,7 @@
 
 use nix::errno::Errno;
 use serde_json::Value;
-use twofactor::{Account, AccountName, Code, Enrolment, Source};
+use twofactor::{Account, AccountName, Code, Device, Enrolment, Explanation, Source, explain};
 
 use super::find;
 use crate::CallError;
@@ -59,10 +59,11 @@ impl Write for ConfirmDevice {
         }
         let digits = record.digits;
         if Code::parse(&token.0, digits).is_none() {
-            return Err(wrong(format!(
-                "A code of this device has {} digits",
-                digits.get()
-            )));
+            return Err(wrong(
+                of_another_length(write, record.id, &token.0)?.unwrap_or_else(|| {
+                    format!("A code of this device has {} digits", digits.get())
+                }),
+            ));
         }
         let name: AccountName = name.ok_or_else(|| CallError::internal("the account is gone"))?;
         let uid = record.uid;
@@ -82,7 +83,7 @@ impl Write for ConfirmDevice {
                 return Ok(DeviceEntry::new(name.as_str(), &record));
             }
             Verdict::Locked => CallError::refused(Errno::EBUSY, answer.message),
-            Verdict::Wrong => wrong(WRONG),
+            Verdict::Wrong => wrong(why(write, uid, record.id, &token.0)?),
             _ => wrong(answer.message),
         };
         // A wrong code counts, though this is an error.
@@ -90,8 +91,78 @@ impl Write for ConfirmDevice {
     }
 }
 
+/// What a code of another length says of the app: only of this device, since it is not counted.
+fn of_another_length(
+    write: &Writing<'_, '_>,
+    id: i64,
+    typed: &str,
+) -> Result<Option<String>, CallError> {
+    let Some(wanted) = write.tx.open_device(id)? else {
+        return Ok(None);
+    };
+    let device = &wanted.device;
+    let explanation = explain(device, &[], typed, write.tx.now());
+    Ok(explanation.map(|explanation| in_words(explanation, device, &[])))
+}
+
+/// Why a code of the right form is wrong. It was counted before.
+fn why(write: &Writing<'_, '_>, uid: u32, id: i64, typed: &str) -> Result<String, CallError> {
+    let all = write.tx.open_devices(uid)?;
+    let (wanted, others): (Vec<_>, Vec<_>) =
+        all.into_iter().partition(|stored| stored.record.id == id);
+    let Some(wanted) = wanted.first() else {
+        return Ok(WRONG.to_owned());
+    };
+    let (names, others): (Vec<_>, Vec<_>) = others
+        .into_iter()
+        .map(|stored| (stored.record.name, stored.device))
+        .unzip();
+    let explanation = explain(&wanted.device, &others, typed, write.tx.now());
+    Ok(explanation.map_or_else(
+        || WRONG.to_owned(),
+        |explanation| in_words(explanation, &wanted.device, &names),
+    ))
+}
+
 const WRONG: &str = "This code is wrong. Check that it is of this device and that the phone's clock \
     is right, and wait for the next one";
+
+/// What to do about it.
+fn in_words(explanation: Explanation, wanted: &Device, names: &[String]) -> String {
+    const ANOTHER: &str = "Take another app, or set the device up anew";
+    match explanation {
+        Explanation::OtherDevice(at) => {
+            let name = names.get(at).map_or("another device", String::as_str);
+            format!(
+                "This is the code of the device '{name}'. Scan the new QR code, and take its code"
+            )
+        }
+        Explanation::Digits(digits) => format!(
+            "Your app shows {} digits, and this device has {}: the app ignored that. {ANOTHER} with {0}",
+            digits.get(),
+            wanted.digits.get()
+        ),
+        Explanation::Step(step) => format!(
+            "Your app's codes last {} s, and this device's {}: the app ignored that. {ANOTHER} with {0}",
+            step.as_secs(),
+            wanted.step.as_secs()
+        ),
+        Explanation::Algorithm(algorithm) => format!(
+            "Your app uses {}, and this device {}: the app ignored that. {ANOTHER}",
+            algorithm.as_str(),
+            wanted.algorithm.as_str()
+        ),
+        Explanation::Ahead(secs) => off(secs, "ahead of"),
+        Explanation::Behind(secs) => off(secs, "behind"),
+    }
+}
+
+fn off(secs: u64, which: &str) -> String {
+    format!(
+        "The secret is right, but the phone's clock is about {secs} s {which} this machine's. Set the \
+         one that is wrong, and take the next code"
+    )
+}
 
 fn wrong(message: impl Into<String>) -> CallError {
     CallError::Invalid(vec![Issue::new("device_confirm.token", message)])
