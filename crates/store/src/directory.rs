@@ -4,15 +4,22 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::StateError;
 use crate::ballast::Ballast;
 
-/// The locked state directory and the names in it.
+/// How long a write waits for another process that holds the write lock.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The same for whoever works beside a daemon that hangs: somebody waits at a console.
+const PATIENCE_BESIDE: Duration = Duration::from_millis(600);
+
+/// The state directory and the names in it.
 pub(crate) struct StateDir {
     path: PathBuf,
-    /// Held for its flock(2), which ends with the process however it ends.
-    _lock: File,
+    /// Held for its flock(2), which ends with the process however it ends. None beside a daemon.
+    lock: Option<File>,
 }
 
 impl StateDir {
@@ -28,8 +35,32 @@ impl StateDir {
         let lock = lock_file(path)?;
         Ok(Self {
             path: path.to_owned(),
-            _lock: lock,
+            lock: Some(lock),
         })
+    }
+
+    /// Checks the directory, and leaves the lock to the daemon. Makes nothing.
+    pub(crate) fn beside(path: &Path) -> Result<Self, StateError> {
+        check_private(path, Kind::Directory)?;
+        let dir = Self {
+            path: path.to_owned(),
+            lock: None,
+        };
+        let database = dir.database();
+        match fs::symlink_metadata(&database) {
+            Ok(found) if found.len() > 0 => check_private(&database, Kind::File)?,
+            // Missing or empty: lost, or not made yet, which is for the daemon to find out.
+            _ => dir.check_nothing_lost()?,
+        }
+        Ok(dir)
+    }
+
+    /// How long SQLite waits for another process.
+    pub(crate) const fn patience(&self) -> Duration {
+        match self.lock {
+            Some(_) => PATIENCE,
+            None => PATIENCE_BESIDE,
+        }
     }
 
     pub(crate) fn database(&self) -> PathBuf {

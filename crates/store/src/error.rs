@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use nix::errno::Errno;
 use rusqlite::ErrorCode;
 
 /// Why the state directory cannot be used. The daemon stops with this text; nothing was changed.
@@ -74,6 +75,12 @@ pub enum StateError {
         /// Where copies are kept.
         backups: PathBuf,
     },
+    /// The database is of an older release, and nobody has brought it up to date yet.
+    #[error("{} is of an older release; the daemon brings it up to date when it starts", database.display())]
+    Older {
+        /// The database.
+        database: PathBuf,
+    },
     /// No room for SQLite's working files.
     #[error("no space left for {}; free some, then start again", path.display())]
     DiskFull {
@@ -144,6 +151,30 @@ impl StateError {
                 path: database.to_owned(),
                 reason,
             },
+        }
+    }
+
+    /// What kind of trouble it is, for programs.
+    #[must_use]
+    pub fn errno(&self) -> Errno {
+        match self {
+            Self::InUse { .. } => Errno::EBUSY,
+            Self::ForeignOwner { .. } | Self::NotPrivate { .. } | Self::NoPermission { .. } => {
+                Errno::EACCES
+            }
+            Self::DiskFull { .. } => Errno::ENOSPC,
+            Self::Io { reason, .. } => reason.raw_os_error().map_or(Errno::EIO, Errno::from_raw),
+            Self::Sqlite { reason, .. } => match reason.sqlite_error_code() {
+                Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Errno::EBUSY,
+                Some(ErrorCode::ReadOnly) => Errno::EROFS,
+                _ => Errno::EIO,
+            },
+            Self::WrongKind { .. }
+            | Self::Lost { .. }
+            | Self::Damaged { .. }
+            | Self::Newer { .. }
+            | Self::Older { .. }
+            | Self::NoRandomness => Errno::EIO,
         }
     }
 

@@ -19,6 +19,7 @@ mod invites;
 mod key;
 mod latest;
 mod names;
+mod overriding;
 mod overview;
 mod permits;
 mod policy;
@@ -37,6 +38,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use breakglass::Override;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use twofactor::Clocks;
@@ -58,12 +60,10 @@ pub use writer::{Ran, Reserve, Writer};
 
 use directory::StateDir;
 use seal::Sealer;
+use tx::Moment;
 
-/// How long a write waits for another process that holds the write lock.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-
-/// The opened state of a machine: its directory is locked against a second daemon until this and
-/// everything made from it is dropped.
+/// The opened state of a machine. Its directory is locked against a second daemon until this and
+/// everything made from it is dropped, unless it was opened beside one.
 pub struct Store {
     dir: Arc<StateDir>,
     sealer: Arc<Sealer>,
@@ -116,6 +116,35 @@ impl Store {
         })
     }
 
+    /// Opens the state that there is, beside a daemon that runs, hangs, or was never started: SQLite
+    /// lets a second process write. What only the holder of the lock may do is not done: nothing is
+    /// made, nothing is migrated.
+    ///
+    /// # Errors
+    /// As [`Store::open`], and [`StateError::Older`].
+    pub fn beside(dir: &Path, credentials: Option<&Path>) -> Result<Self, StateError> {
+        let dir = Arc::new(StateDir::beside(dir)?);
+        match Self::open_beside(&dir, credentials) {
+            Err(StateError::DiskFull { .. }) if dir.ballast().release() => {
+                Self::open_beside(&dir, credentials)
+            }
+            opened => opened,
+        }
+    }
+
+    fn open_beside(dir: &Arc<StateDir>, credentials: Option<&Path>) -> Result<Self, StateError> {
+        let database = dir.database();
+        let conn = connect(dir)?;
+        schema::check_is_current(&conn, dir)?;
+        let key_id = schema::key_id(&conn, &database)?;
+        let sealer = key::for_existing_store(dir, credentials, &key_id)?;
+        Ok(Self {
+            dir: Arc::clone(dir),
+            sealer: Arc::new(sealer),
+            writer: conn,
+        })
+    }
+
     /// Why secrets cannot be read or made, if so. Settings can still be read and changed.
     #[must_use]
     pub fn degraded(&self) -> Option<&str> {
@@ -130,6 +159,7 @@ impl Store {
         Ok(Reader {
             conn: connect(&self.dir)?,
             sealer: Arc::clone(&self.sealer),
+            found: None,
         })
     }
 
@@ -148,9 +178,15 @@ impl Store {
 pub struct Reader {
     conn: Connection,
     sealer: Arc<Sealer>,
+    found: Option<Override>,
 }
 
 impl Reader {
+    /// From now on every read is under this override, which the caller has found, or under none.
+    pub fn obey(&mut self, found: Option<Override>) {
+        self.found = found;
+    }
+
     /// Runs `read` on one snapshot of the database, as it is now: what another process committed
     /// before this call is seen by it. By `clocks` a trial is on or over.
     ///
@@ -162,7 +198,11 @@ impl Reader {
         read: impl FnOnce(&ReadTx<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let _snapshot = Snapshot::take(&self.conn)?;
-        read(&ReadTx::new(&self.conn, &self.sealer, clocks.boot))
+        let moment = Moment {
+            boot: clocks.boot,
+            found: self.found.as_ref(),
+        };
+        read(&ReadTx::new(&self.conn, &self.sealer, moment))
     }
 }
 
@@ -198,12 +238,12 @@ fn connect(dir: &StateDir) -> Result<Connection, StateError> {
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     Connection::open_with_flags(&path, flags)
-        .and_then(|conn| configure(&conn).map(|()| conn))
+        .and_then(|conn| configure(&conn, dir.patience()).map(|()| conn))
         .map_err(|source| StateError::from_sqlite(&path, source))
 }
 
-fn configure(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(BUSY_TIMEOUT)?;
+fn configure(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
+    conn.busy_timeout(patience)?;
     // The first statement that reads the file: anything but a database fails here.
     conn.pragma_update(None, "journal_mode", "wal")?;
     // NORMAL lost acknowledged commits in a power cut; FULL lost none.

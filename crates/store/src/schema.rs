@@ -56,6 +56,16 @@ pub(crate) fn check_and_migrate(conn: &mut Connection, dir: &StateDir) -> Result
     record_root(conn).map_err(|error| StateError::from_sqlite(&path, error))
 }
 
+/// Checks that the database can be used as it is.
+pub(crate) fn check_is_current(conn: &Connection, dir: &StateDir) -> Result<(), StateError> {
+    let database = dir.database();
+    let found = check(conn, dir).map_err(|error| StateError::from_sqlite(&database, error))??;
+    if found < SUPPORTED {
+        return Err(StateError::Older { database });
+    }
+    Ok(())
+}
+
 /// Release 1 knows no accounts. Where it made a device after a downgrade, root would have one and be
 /// nobody to this release, and so be refused.
 fn record_root(conn: &Connection) -> rusqlite::Result<()> {

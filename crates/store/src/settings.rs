@@ -13,13 +13,16 @@ pub(crate) const SETTINGS: Query = Query {
 };
 
 impl ReadTx<'_> {
-    /// The settings that count now: those that are stored, under the trial that is on.
+    /// The settings that count now: those that are stored, under the trial that is on, under the
+    /// override.
     ///
     /// # Errors
     /// They cannot be read, or hold what they never should.
     pub fn settings(&self) -> Result<Settings, StoreError> {
         let stored = self.stored_settings()?;
-        Ok(self.tried()?.map_or(stored, |tried| tried.settings(stored)))
+        let mut settings = self.tried()?.map_or(stored, |tried| tried.settings(stored));
+        settings.enabled &= !self.is_off_by_override();
+        Ok(settings)
     }
 
     /// The settings that count once no trial is on.

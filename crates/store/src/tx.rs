@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::ops::Deref;
 
+use breakglass::Override;
 use rusqlite::{Connection, Params};
 use twofactor::{Boot, Clocks, UnixTime};
 
@@ -14,17 +15,38 @@ use crate::seal::Sealer;
 pub struct ReadTx<'a> {
     conn: &'a Connection,
     sealer: &'a Sealer,
-    boot: Boot,
+    moment: Moment<'a>,
+}
+
+/// What is not in the database and decides with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Moment<'a> {
+    pub(crate) boot: Boot,
+    /// The override that was found, taken in or not.
+    pub(crate) found: Option<&'a Override>,
 }
 
 impl<'a> ReadTx<'a> {
-    pub(crate) const fn new(conn: &'a Connection, sealer: &'a Sealer, boot: Boot) -> Self {
-        Self { conn, sealer, boot }
+    pub(crate) const fn new(
+        conn: &'a Connection,
+        sealer: &'a Sealer,
+        moment: Moment<'a>,
+    ) -> Self {
+        Self {
+            conn,
+            sealer,
+            moment,
+        }
     }
 
     /// Which boot it is, and how long ago that was: what a trial ends by.
     pub(crate) const fn boot(&self) -> Boot {
-        self.boot
+        self.moment.boot
+    }
+
+    /// The override that was found, taken in or not.
+    pub(crate) const fn found(&self) -> Option<&'a Override> {
+        self.moment.found
     }
 
     /// Why secrets cannot be read or made, if so.

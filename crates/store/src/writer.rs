@@ -3,13 +3,14 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use breakglass::Override;
 use rusqlite::{Connection, Savepoint, TransactionBehavior};
 use twofactor::{Clocks, UnixTime};
 
 use crate::backup::Copy;
 use crate::directory::StateDir;
 use crate::seal::Sealer;
-use crate::tx::Effects;
+use crate::tx::{Effects, Moment};
 use crate::{ReadTx, StateError, StoreError, WriteTx, backup};
 
 /// What came of one call of a committed batch.
@@ -36,6 +37,7 @@ pub struct Writer {
     sealer: Arc<Sealer>,
     dir: Arc<StateDir>,
     effects: Effects,
+    found: Option<Override>,
 }
 
 impl Writer {
@@ -45,7 +47,13 @@ impl Writer {
             sealer,
             dir,
             effects: Effects::default(),
+            found: None,
         }
+    }
+
+    /// From now on every batch is under this override, which the caller has found, or under none.
+    pub fn obey(&mut self, found: Option<Override>) {
+        self.found = found;
     }
 
     /// Runs `run` for every call, all at the time of `clocks`, in one transaction, and commits once
@@ -92,17 +100,17 @@ impl Writer {
     ) -> Result<Vec<Ran<Result<T, E>>>, StoreError> {
         let (sealer, effects) = (&self.sealer, &self.effects);
         effects.disk_full.set(false);
+        let moment = Moment {
+            boot: clocks.boot,
+            found: self.found.as_ref(),
+        };
         let mut batch = self
             .conn
             .transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut answers = Vec::with_capacity(calls.len());
         for call in calls {
             let savepoint = batch.savepoint()?;
-            let mut tx = WriteTx::new(
-                ReadTx::new(&savepoint, sealer, clocks.boot),
-                *clocks,
-                effects,
-            );
+            let mut tx = WriteTx::new(ReadTx::new(&savepoint, sealer, moment), *clocks, effects);
             // The savepoint undoes whatever a panic left half done.
             let ran = catch_unwind(AssertUnwindSafe(|| run(call, &mut tx)));
             answers.push(match ran {
@@ -120,7 +128,7 @@ impl Writer {
                 }
             });
         }
-        let mut tx = WriteTx::new(ReadTx::new(&batch, sealer, clocks.boot), *clocks, effects);
+        let mut tx = WriteTx::new(ReadTx::new(&batch, sealer, moment), *clocks, effects);
         tx.note_time()?;
         tx.trim_throttle_if_due()?;
         if effects.disk_full.get() {

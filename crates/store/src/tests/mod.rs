@@ -6,10 +6,12 @@
 
 mod accounts;
 mod audit;
+mod beside;
 mod bounds;
 mod devices;
 mod latest;
 mod migration;
+mod overriding;
 mod overview;
 mod permits;
 mod plans;

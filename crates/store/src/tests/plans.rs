@@ -6,7 +6,7 @@ use rusqlite::Connection;
 use super::Desk;
 use crate::rows::Query;
 use crate::{
-    accounts, devices, invites, latest, names, permits, policy, recovery, settings, ssh, throttle,
+    accounts, devices, invites, latest, names, overriding, permits, policy, recovery, settings, ssh, throttle,
     trial,
 };
 
@@ -35,6 +35,7 @@ const KEYED: &[(&str, Query)] = &[
     ("policy", policy::POLICY),
     ("trial", trial::TRIAL),
     ("report about sshd", ssh::REPORT),
+    ("override", overriding::TAKEN),
     ("latest", latest::LATEST),
     ("key of unknown names", names::KEY),
 ];

@@ -14,13 +14,16 @@ use super::Finding;
 const OWN: &[(&str, &[&str])] = &[
     ("twofactor", &[]),
     ("clock", &["twofactor"]),
-    ("store", &["clock", "twofactor"]),
-    ("api", &["clock", "store", "twofactor"]),
-    ("middlewared", &["api", "clock", "store", "twofactor"]),
+    ("store", &["breakglass", "clock", "twofactor"]),
+    ("api", &["breakglass", "clock", "store", "twofactor"]),
+    (
+        "middlewared",
+        &["api", "breakglass", "clock", "store", "twofactor"],
+    ),
     ("breakglass", &[]),
     ("client", &[]),
     ("ssh", &[]),
-    ("midclt", &["client", "ssh"]),
+    ("midclt", &["breakglass", "client", "ssh"]),
     ("pam", &["breakglass", "client", "clock"]),
 ];
 
