@@ -23,7 +23,8 @@ const LONGEST_NAME: usize = 256;
 /// What root has decided, and over which settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Override {
-    /// The generation of the settings that it overrides; newer settings end it.
+    /// Which override of this boot it is: a later one has a larger number. The daemon remembers up to
+    /// which one they were taken into its state, where they count no more.
     pub generation: u64,
     /// What it permits.
     pub grant: Grant,

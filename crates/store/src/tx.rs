@@ -27,11 +27,7 @@ pub(crate) struct Moment<'a> {
 }
 
 impl<'a> ReadTx<'a> {
-    pub(crate) const fn new(
-        conn: &'a Connection,
-        sealer: &'a Sealer,
-        moment: Moment<'a>,
-    ) -> Self {
+    pub(crate) const fn new(conn: &'a Connection, sealer: &'a Sealer, moment: Moment<'a>) -> Self {
         Self {
             conn,
             sealer,

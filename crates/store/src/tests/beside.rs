@@ -24,7 +24,10 @@ fn it_writes_beside_a_daemon_that_holds_the_lock() {
     assert!(desk.read(settings).enabled, "the next answer knows");
     drop(second);
     desk.write(|tx| tx.put_settings(&tx.stored_settings()?));
-    assert!(desk.place.open().is_err(), "the daemon still holds the lock");
+    assert!(
+        desk.place.open().is_err(),
+        "the daemon still holds the lock"
+    );
 }
 
 /// The daemon was stopped within a write. Somebody waits at a console, so this is told soon.

@@ -5,9 +5,9 @@ use twofactor::BootId;
 
 use super::*;
 
-const fn off(generation: u64) -> Option<Override> {
+const fn off(generation: u64) -> Override {
     let grant = Grant::Off;
-    Some(Override { generation, grant })
+    Override { generation, grant }
 }
 
 fn desk() -> Desk {
@@ -17,7 +17,8 @@ fn desk() -> Desk {
 }
 
 /// For reads and writes both, as the daemon finds it.
-fn find(desk: &mut Desk, found: Option<Override>) {
+fn find(desk: &mut Desk, found: impl Into<Option<Override>>) {
+    let found = found.into();
     desk.reader.obey(found.clone());
     desk.writer.obey(found);
 }
@@ -99,7 +100,7 @@ fn a_bypass_turns_nothing_off() {
         generation: 7,
         grant,
     };
-    find(&mut desk, Some(found.clone()));
+    find(&mut desk, found.clone());
     assert!(desk.read(settings).enabled);
     desk.read(|tx| {
         assert_eq!(tx.overriding(), Some(&found));

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use super::Desk;
 use crate::rows::Query;
 use crate::{
-    accounts, devices, invites, latest, names, overriding, permits, policy, recovery, settings, ssh, throttle,
-    trial,
+    accounts, devices, invites, latest, names, overriding, permits, policy, recovery, settings,
+    ssh, throttle, trial,
 };
 
 const KEYED: &[(&str, Query)] = &[
