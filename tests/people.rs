@@ -3,6 +3,8 @@
 #[cfg(feature = "system")]
 mod console;
 #[cfg(feature = "system")]
+mod doctor;
+#[cfg(feature = "system")]
 mod import;
 mod scripts;
 

@@ -34,6 +34,20 @@ pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
+/// One matter: a mark, a text, and the cure on lines of its own.
+pub(crate) fn matter(mark: char, text: &str, cure: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (number, line) in wrap(text, 76).into_iter().enumerate() {
+        let mark = if number == 0 { mark } else { ' ' };
+        lines.push(format!("{mark} {line}"));
+    }
+    if !cure.is_empty() {
+        // A cure is often a line to be copied: it is never broken.
+        lines.push(format!("    {cure}"));
+    }
+    lines
+}
+
 /// The text, or as much of its beginning as has room, with a `~` for the rest.
 pub(crate) fn shorten(text: &str, room: usize) -> String {
     if length(text) <= room {

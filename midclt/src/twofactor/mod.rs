@@ -7,6 +7,7 @@
 mod bypass;
 mod daemon;
 mod device;
+mod doctor;
 mod enable;
 mod enrol;
 mod exempt;
@@ -55,6 +56,7 @@ With --json each command prints its method's result; enable and disable
 leave root's secret out. Times are UTC.")]
 pub(crate) enum TwoFactor {
     Status(status::StatusArgs),
+    Doctor(doctor::DoctorArgs),
     Enable(enable::EnableArgs),
     Disable(off::DisableArgs),
     Qr(qr::QrArgs),
@@ -80,6 +82,7 @@ pub(crate) enum TwoFactor {
 pub(crate) fn run(connection: &Connection, command: TwoFactor) -> Result<(), Failure> {
     match command {
         TwoFactor::Status(args) => status::run(connection, &args),
+        TwoFactor::Doctor(args) => doctor::run(connection, &args),
         TwoFactor::Enable(args) => enable::run(connection, &args),
         TwoFactor::Disable(args) => off::run(connection, &args),
         TwoFactor::Qr(args) => qr::run(connection, &args),

@@ -5,9 +5,7 @@ use ::ssh::dropin::Mode;
 use ::ssh::{Finding, Severity};
 
 use super::wire;
-use crate::layout::{count, wrap};
-
-const COLUMNS: usize = 78;
+use crate::layout::{count, matter};
 
 /// Findings with their cures.
 pub(super) fn findings(findings: &[Finding]) -> Vec<String> {
@@ -21,20 +19,6 @@ pub(super) fn findings(findings: &[Finding]) -> Vec<String> {
             matter(mark, &finding.text, &finding.cure)
         })
         .collect()
-}
-
-/// One matter: a mark, a text, and the cure on lines of its own.
-fn matter(mark: char, text: &str, cure: &str) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (number, line) in wrap(text, COLUMNS - 2).into_iter().enumerate() {
-        let mark = if number == 0 { mark } else { ' ' };
-        lines.push(format!("{mark} {line}"));
-    }
-    if !cure.is_empty() {
-        // A cure is often a line to be copied: it is never broken.
-        lines.push(format!("    {cure}"));
-    }
-    lines
 }
 
 /// How it stands.

@@ -10,11 +10,11 @@ const SHOWN: usize = 3;
 
 /// One matter, with the command about it.
 #[derive(Debug)]
-pub(super) struct Concern {
+pub(in super::super) struct Concern {
     /// Whether somebody should act, or it is only good to know.
-    pub(super) mark: char,
-    pub(super) text: String,
-    pub(super) cure: Option<String>,
+    pub(in super::super) mark: char,
+    pub(in super::super) text: String,
+    pub(in super::super) cure: Option<String>,
 }
 
 impl Concern {

@@ -1,6 +1,6 @@
 //! `midclt 2fa status`: how it stands, the worst first, with what to do about it.
 
-mod concerns;
+pub(super) mod concerns;
 mod page;
 
 use clap::Args;
@@ -131,6 +131,11 @@ pub(super) struct Clock {
 }
 
 impl Status {
+    /// What deserves a look, the worst first.
+    pub(super) fn concerns(&self) -> Vec<concerns::Concern> {
+        concerns::of(self)
+    }
+
     /// How many accounts besides this one have no device, and the names of the first of them.
     pub(super) fn unenrolled_besides(&self, user: &str) -> (u64, String) {
         let others = self.unenrolled.iter().filter(|name| *name != user);

@@ -231,7 +231,7 @@ fn what_being_on_does_not_mean() {
 
 #[test]
 fn trials_and_reports_about_sshd() {
-    let check = |changes: serde_json::Value, expected: &str| {
+    let check = |changes: Value, expected: &str| {
         let text = page(&status(changes), 24);
         assert!(text.contains(&format!("\n\n{expected}\n\n")), "{text}");
     };

@@ -1,0 +1,219 @@
+//! What the files of the machine say, whether the daemon runs or not.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::path::Path;
+
+use ::ssh::{Root, Severity};
+use nix::sys::statvfs::{FsFlags, statvfs};
+
+use super::Trouble;
+
+const STATE: &str = "/var/lib/middlewared";
+
+/// What the daemon needs to go on writing for a while: less, and codes will be refused.
+const LITTLE_BYTES: u64 = 16 << 20;
+
+/// Where TrueNAS, or its own client, puts programs of the same names.
+const TRUENAS: [&str; 3] = [
+    "/usr/lib/python3/dist-packages/middlewared",
+    "/usr/lib/python3/dist-packages/truenas_api_client",
+    "/usr/lib/python3/dist-packages/middlewared.client",
+];
+
+/// Everything that can be seen from here.
+pub(super) fn look(root: &Root, socket: &Path) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    all.extend(state(root));
+    all.extend(listening(socket));
+    all.extend(truenas(root));
+    all
+}
+
+fn state(root: &Root) -> Vec<Trouble> {
+    let directory = root.at(STATE);
+    let Ok(metadata) = fs::symlink_metadata(&directory) else {
+        // Kept elsewhere, or nothing was ever kept; the daemon's answer says which.
+        return Vec::new();
+    };
+    let mut all = vec![privacy(&directory, &metadata), room(&directory)];
+    all.push(key(&directory, metadata.uid()));
+    all.into_iter().flatten().collect()
+}
+
+/// Whether the group or others may do anything with it.
+fn is_open(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o077 != 0
+}
+
+fn privacy(directory: &Path, metadata: &Metadata) -> Option<Trouble> {
+    let shown = directory.display();
+    if !metadata.is_dir() {
+        let text = format!("{shown} is no directory: the daemon cannot start.");
+        return Some(Trouble::new(Severity::Error, text, ""));
+    }
+    is_open(metadata).then(|| {
+        let text = format!("{shown} is open to others: secrets may have been read.");
+        Trouble::new(Severity::Error, text, format!("chmod 700 {shown}"))
+    })
+}
+
+/// Without its key no secret can be read; a key that others can read guards nothing.
+fn key(directory: &Path, owner: u32) -> Option<Trouble> {
+    let key = directory.join("middlewared.key");
+    let shown = key.display();
+    if !directory.join("middlewared.db").exists() {
+        return None;
+    }
+    let Ok(metadata) = fs::symlink_metadata(&key) else {
+        let text = format!(
+            "{shown} is not there. Unless a systemd credential has the key, no code can be checked."
+        );
+        return Some(Trouble::new(
+            Severity::Warning,
+            text,
+            "put back your copy of it; till then: midclt 2fa bypass USER --reason TEXT",
+        ));
+    };
+    if !is_open(&metadata) && metadata.uid() == owner {
+        return None;
+    }
+    let text = format!("{shown} is open to others, or not its owner's.");
+    let cure = format!(
+        "chown --reference={} {shown}; chmod 600 {shown}",
+        directory.display()
+    );
+    Some(Trouble::new(Severity::Error, text, cure))
+}
+
+fn room(directory: &Path) -> Option<Trouble> {
+    let filesystem = statvfs(directory).ok()?;
+    let shown = directory.display();
+    if filesystem.flags().contains(FsFlags::ST_RDONLY) {
+        let text = format!("{shown} is on a read-only filesystem: no code can be used.");
+        let cure = "mount -o remount,rw on what is mounted there";
+        return Some(Trouble::new(Severity::Error, text, cure));
+    }
+    let free = filesystem
+        .blocks_available()
+        .saturating_mul(filesystem.fragment_size());
+    (free < LITTLE_BYTES).then(|| {
+        let text = format!(
+            "{shown} has {} MiB left; on a full disk codes are refused.",
+            free >> 20
+        );
+        Trouble::new(Severity::Error, text, format!("df -h {shown}"))
+    })
+}
+
+/// The socket is for root: who can connect can turn everything off.
+fn listening(socket: &Path) -> Option<Trouble> {
+    let metadata = fs::symlink_metadata(socket).ok()?;
+    let shown = socket.display();
+    if !metadata.file_type().is_socket() {
+        let text = format!("{shown} is no socket.");
+        return Some(Trouble::new(Severity::Error, text, format!("rm {shown}")));
+    }
+    is_open(&metadata).then(|| {
+        let text = format!("{shown} is open to others.");
+        Trouble::new(Severity::Error, text, format!("chmod 600 {shown}"))
+    })
+}
+
+fn truenas(root: &Root) -> Option<Trouble> {
+    let found = TRUENAS.iter().find(|path| root.at(path).exists())?;
+    let text = format!(
+        "{found} belongs to TrueNAS or its client, whose midclt and middlewared have the same names."
+    );
+    Some(Trouble::new(
+        Severity::Warning,
+        text,
+        "type -a midclt middlewared",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    fn chmod(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    /// What is found in a machine where these files have these modes.
+    fn found(files: &[(&str, u32)], socket_mode: u32) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        for (path, mode) in files {
+            let path = root.at(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            if path.extension().is_some() {
+                fs::write(&path, "").unwrap();
+            } else {
+                fs::create_dir_all(&path).unwrap();
+            }
+            chmod(&path, *mode);
+        }
+        let socket = directory.path().join("s");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        chmod(&socket, socket_mode);
+        let found = look(&root, &socket);
+        let shown = directory.path().to_str().unwrap();
+        found
+            .into_iter()
+            .map(|trouble| trouble.text.replace(shown, ""))
+            .collect()
+    }
+
+    #[test]
+    fn a_machine_that_is_as_it_should_be() {
+        assert_eq!(found(&[], 0o600), [""; 0]);
+        let good = [
+            ("/var/lib/middlewared", 0o700),
+            ("/var/lib/middlewared/middlewared.db", 0o600),
+            ("/var/lib/middlewared/middlewared.key", 0o600),
+        ];
+        assert_eq!(found(&good, 0o600), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_wrong_is_found() {
+        let state = ("/var/lib/middlewared", 0o700);
+        let database = ("/var/lib/middlewared/middlewared.db", 0o600);
+        for (files, mode, expected) in [
+            (
+                vec![("/var/lib/middlewared", 0o750)],
+                0o600,
+                "/var/lib/middlewared is open to others",
+            ),
+            (
+                vec![state, database],
+                0o600,
+                "/var/lib/middlewared/middlewared.key is not there.",
+            ),
+            (
+                vec![
+                    state,
+                    database,
+                    ("/var/lib/middlewared/middlewared.key", 0o640),
+                ],
+                0o600,
+                "/var/lib/middlewared/middlewared.key is open to others",
+            ),
+            (vec![], 0o660, "/s is open to others."),
+            (
+                vec![("/usr/lib/python3/dist-packages/truenas_api_client", 0o755)],
+                0o600,
+                "/usr/lib/python3/dist-packages/truenas_api_client belongs to TrueNAS",
+            ),
+        ] {
+            let found = found(&files, mode);
+            assert_eq!(found.len(), 1, "{found:?}");
+            assert!(found[0].starts_with(expected), "{found:?}");
+        }
+    }
+}

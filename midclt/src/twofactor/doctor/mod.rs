@@ -1,0 +1,243 @@
+//! `midclt 2fa doctor`: everything that is or will be wrong, the worst first, each with what mends it.
+//!
+//! It asks the daemon, sshd and the files of the machine, and goes on where one does not answer: a file
+//! for what only the files say, the rest is what `status` and `ssh check` find.
+
+mod machine;
+
+use ::ssh::sshd::System;
+use ::ssh::{Code, Root, Severity};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::daemon::{Daemon, Form, read};
+use super::status::Status;
+use super::{JsonArg, time};
+use crate::cli::Connection;
+use crate::failure::Failure;
+use crate::layout::{count, matter};
+use crate::{output, result};
+
+/// Find everything that is wrong or soon will be, the worst first
+#[derive(Debug, Args)]
+#[command(after_help = "\
+It looks at the daemon, its files and socket, the clock, accounts,
+sshd and its PAM stack, and the way to root at a console. Without the
+daemon it tells what the files say. It changes nothing.
+Exit status: 0 nothing, 3 something to look at, 1 something is wrong.
+
+Examples:
+  midclt 2fa doctor
+  midclt 2fa doctor --json")]
+pub(crate) struct DoctorArgs {
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Trouble {
+    severity: Severity,
+    text: String,
+    /// The command that mends it, or empty.
+    cure: String,
+}
+
+impl Trouble {
+    fn new(severity: Severity, text: impl Into<String>, cure: impl Into<String>) -> Self {
+        Self {
+            severity,
+            text: text.into(),
+            cure: cure.into(),
+        }
+    }
+}
+
+/// Looks at everything.
+pub(super) fn run(connection: &Connection, args: &DoctorArgs) -> Result<(), Failure> {
+    if !nix::unistd::geteuid().is_root() {
+        return Err(Failure::told("midclt: needs root: sudo midclt 2fa doctor"));
+    }
+    let mut all = examine(connection, &System::new(Root::new("/")));
+    all.sort_by_key(|trouble| trouble.severity);
+    match args.json.form() {
+        Form::Text => output::page(&page(&all))?,
+        Form::Json => output::line(&result::to_json(&to_json(&all)))?,
+    }
+    match exit(&all) {
+        0 => Ok(()),
+        exit => Err(Failure {
+            lines: Vec::new(),
+            exit,
+        }),
+    }
+}
+
+fn examine(connection: &Connection, system: &System) -> Vec<Trouble> {
+    let daemon = Daemon::new(connection, "2fa doctor");
+    let mut all = machine::look(&system.root, &connection.socket);
+    let status = status(&daemon);
+    let is_wanted = match &status {
+        Ok(status) => {
+            all.extend(of_status(status));
+            status.ssh && status.enabled
+        }
+        Err(trouble) => {
+            all.push(trouble.clone());
+            // Nobody knows; what the files say of sshd counts where they were ever set up.
+            false
+        }
+    };
+    all.extend(of_sshd(system, is_wanted));
+    all
+}
+
+fn status(daemon: &Daemon<'_>) -> Result<Status, Trouble> {
+    let answer = daemon.try_call("auth.twofactor.status", &[]);
+    let answer = answer.map_err(|error| daemon.failure(&error));
+    answer
+        .and_then(|answer| read(&answer))
+        .map_err(|failure| silent(&failure))
+}
+
+/// The daemon does not answer: its failure's last line is what helps.
+fn silent(failure: &Failure) -> Trouble {
+    let lines: Vec<&str> = failure
+        .lines
+        .iter()
+        .map(|line| line.strip_prefix("midclt: ").unwrap_or(line))
+        .collect();
+    let (cure, text) = lines
+        .split_last()
+        .map_or(("", &[][..]), |(cure, text)| (*cure, text));
+    match text {
+        [] => Trouble::new(Severity::Error, cure, ""),
+        text => Trouble::new(Severity::Error, text.join("; "), cure),
+    }
+}
+
+fn of_status(status: &Status) -> Vec<Trouble> {
+    let mut all = Vec::new();
+    if !status.enabled {
+        let text = "Two-factor authentication is OFF for EVERYBODY.";
+        all.push(Trouble::new(Severity::Warning, text, "midclt 2fa enable"));
+    }
+    all.extend(status.concerns().into_iter().map(|concern| {
+        let severity = match concern.mark {
+            '!' => Severity::Warning,
+            _ => Severity::Info,
+        };
+        Trouble::new(severity, concern.text, concern.cure.unwrap_or_default())
+    }));
+    all
+}
+
+/// What sshd really does. Where nobody wants it to ask, only what is wrong all the same.
+fn of_sshd(system: &System, is_wanted: bool) -> Vec<Trouble> {
+    let found = match ::ssh::check::check(system, time::now()) {
+        Ok(report) => report.findings,
+        Err(error) => {
+            let text = format!("What sshd does cannot be found out: {error}");
+            return vec![Trouble::new(
+                Severity::Warning,
+                text,
+                "midclt 2fa ssh check",
+            )];
+        }
+    };
+    let is_set_up = !found.iter().any(|finding| finding.code == Code::NoDropIn);
+    let counts = |code: Code| is_wanted || is_set_up || code == Code::NoConsole;
+    let mut all: Vec<_> = found
+        .into_iter()
+        .filter(|finding| counts(finding.code))
+        .map(|finding| Trouble::new(finding.severity, finding.text, finding.cure))
+        .collect();
+    if !is_wanted && !is_set_up {
+        let text = "SSH logins need no code.";
+        all.push(Trouble::new(Severity::Info, text, "midclt 2fa ssh enable"));
+    }
+    all
+}
+
+fn page(all: &[Trouble]) -> String {
+    let number = |severity: Severity| {
+        let same = all.iter().filter(|trouble| trouble.severity == severity);
+        same.count() as u64
+    };
+    let mut lines = vec![match (number(Severity::Error), number(Severity::Warning)) {
+        (0, 0) => "Nothing is wrong.".to_owned(),
+        (0, warnings) => format!("{} to look at:", count(warnings, "matter")),
+        (errors, 0) => format!("{} WRONG:", count(errors, "matter")),
+        (errors, warnings) => {
+            format!(
+                "{} WRONG, {warnings} more to look at:",
+                count(errors, "matter")
+            )
+        }
+    }];
+    for trouble in all {
+        let mark = match trouble.severity {
+            Severity::Error => '!',
+            Severity::Warning => '*',
+            Severity::Info => '-',
+        };
+        lines.extend(matter(mark, &trouble.text, &trouble.cure));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn to_json(all: &[Trouble]) -> Value {
+    let one = |trouble: &Trouble| {
+        json!({
+            "severity": trouble.severity.as_str(),
+            "text": trouble.text,
+            "cure": trouble.cure,
+        })
+    };
+    all.iter().map(one).collect()
+}
+
+fn exit(all: &[Trouble]) -> u8 {
+    match all.iter().map(|trouble| trouble.severity).min() {
+        Some(Severity::Error) => 1,
+        Some(Severity::Warning) => 3,
+        Some(Severity::Info) | None => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use Severity::{Error, Info, Warning};
+
+    use super::*;
+
+    #[test]
+    fn the_worst_decides() {
+        let of = |severities: &[Severity]| {
+            let all: Vec<_> = severities
+                .iter()
+                .map(|severity| Trouble::new(*severity, "Something.", "midclt 2fa status"))
+                .collect();
+            (exit(&all), page(&all).lines().next().unwrap().to_owned())
+        };
+        for (severities, status, first) in [
+            (&[][..], 0, "Nothing is wrong."),
+            (&[Info], 0, "Nothing is wrong."),
+            (&[Warning, Info], 3, "1 matter to look at:"),
+            (&[Error, Error, Info], 1, "2 matters WRONG:"),
+            (&[Error, Warning], 1, "1 matter WRONG, 1 more to look at:"),
+        ] {
+            assert_eq!(of(severities), (status, first.to_owned()), "{severities:?}");
+        }
+    }
+
+    #[test]
+    fn a_daemon_that_is_silent_is_told_with_what_helps() {
+        let failure = Failure::told("midclt: not running").with(["midclt: start it: x".to_owned()]);
+        let trouble = silent(&failure);
+        assert_eq!(
+            (trouble.text.as_str(), trouble.cure.as_str()),
+            ("not running", "start it: x")
+        );
+    }
+}
