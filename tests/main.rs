@@ -16,6 +16,7 @@ mod contract;
 mod crash;
 mod doors;
 mod faults;
+mod guest;
 mod interop;
 mod lifecycle;
 mod limits;

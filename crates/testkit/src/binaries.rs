@@ -25,20 +25,9 @@ pub fn pam_module() -> PathBuf {
 /// directory of its own, so that it is never taken for the other.
 pub fn pam_module_that_panics() -> PathBuf {
     let target = directory().join("panics");
-    let status = cargo()
-        .args([
-            "build",
-            "--quiet",
-            "-p",
-            "pam",
-            "--features",
-            "panics",
-            "--target-dir",
-        ])
-        .arg(&target)
-        .status()
-        .expect("run cargo");
-    assert!(status.success(), "cargo could not build the module");
+    let mut build = cargo("build", &target);
+    build.args(["-p", "pam", "--features", "panics"]);
+    run(build);
     target.join("debug/libpam_middleware.so")
 }
 
@@ -53,9 +42,28 @@ pub fn directory() -> &'static Path {
     static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
     DIRECTORY.get_or_init(|| match env::var_os("MIDDLEWARED_BIN_DIR") {
         Some(directory) => PathBuf::from(directory),
-        None => build_beside(&profile_directory()),
+        None => built_once(&profile_directory(), build),
     })
 }
+
+/// Programs that need no shared library: the daemon, the client, and testkit's example `stream`.
+/// They are in `$MIDDLEWARED_STATIC_DIR`, linked by the caller, or linked here once.
+pub fn statically_linked() -> Vec<PathBuf> {
+    static DIRECTORY: OnceLock<PathBuf> = OnceLock::new();
+    let directory = DIRECTORY.get_or_init(|| match env::var_os("MIDDLEWARED_STATIC_DIR") {
+        Some(directory) => PathBuf::from(directory),
+        None => built_once(&profile_directory().join("static"), link_statically),
+    });
+    let names = STATIC.iter().map(|(_, _, name)| directory.join(name));
+    names.collect()
+}
+
+/// Package, kind and name.
+const STATIC: [(&str, &str, &str); 3] = [
+    ("middlewared", "--bin", "middlewared"),
+    ("midclt", "--bin", "midclt"),
+    ("testkit", "--example", "stream"),
+];
 
 /// `target/debug` for a test in `target/debug/deps`.
 fn profile_directory() -> PathBuf {
@@ -69,7 +77,8 @@ fn profile_directory() -> PathBuf {
 
 /// Builds under a lock. nextest gives each test a process of its own, so the first one
 /// leaves a mark for the others of that run.
-fn build_beside(directory: &Path) -> PathBuf {
+fn built_once(directory: &Path, build: fn(&Path)) -> PathBuf {
+    fs::create_dir_all(directory).expect("create a directory");
     let lock = File::create(directory.join(".testkit-lock")).expect("create the build lock");
     lock.lock().expect("take the build lock");
     let mark = directory.join(".testkit-built");
@@ -88,27 +97,37 @@ fn build(directory: &Path) {
         None => panic!("{} names no profile", directory.display()),
     };
     let target = directory.parent().expect("a target directory");
-    let status = cargo()
-        .args(["build", "--quiet"])
-        .args([
-            "-p",
-            "middlewared",
-            "-p",
-            "midclt",
-            "-p",
-            "pam",
-            "-p",
-            "pamtry",
-        ])
-        .args(["--profile", profile, "--target-dir"])
-        .arg(target)
-        .status()
-        .expect("run cargo");
-    assert!(status.success(), "cargo could not build the programs");
+    let packages = ["middlewared", "midclt", "pam", "pamtry"];
+    let mut build = cargo("build", target);
+    build.args(["--profile", profile]);
+    build.args(packages.iter().flat_map(|name| ["-p", name]));
+    run(build);
 }
 
-fn cargo() -> Command {
+/// In a target directory of its own: cargo would write over the programs that tests are running.
+fn link_statically(directory: &Path) {
+    let target = directory.join("target");
+    for (package, kind, name) in STATIC {
+        let mut link = cargo("rustc", &target);
+        link.args(["-p", package, kind, name, "--"]);
+        link.args(["-C", "target-feature=+crt-static", "-C", "strip=symbols"]);
+        run(link);
+        let built = match kind {
+            "--bin" => target.join("debug").join(name),
+            _ => target.join("debug/examples").join(name),
+        };
+        fs::copy(built, directory.join(name)).expect("copy a program");
+    }
+}
+
+fn cargo(subcommand: &str, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.current_dir(env!("CARGO_MANIFEST_DIR"));
+    cargo.args([subcommand, "--quiet", "--target-dir"]);
+    cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
     cargo
+}
+
+fn run(mut cargo: Command) {
+    let status = cargo.status().expect("run cargo");
+    assert!(status.success(), "cargo could not build the programs");
 }

@@ -25,6 +25,7 @@ pub mod binaries;
 mod builder;
 mod clock;
 mod daemon;
+pub mod guest;
 mod journal;
 mod login;
 mod machine;
