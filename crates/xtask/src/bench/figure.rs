@@ -26,6 +26,8 @@ pub(super) enum Target {
     RatioAtLeast(f64),
     /// Neither is more than this times the other.
     RatioWithin(f64),
+    /// Ours less the peer's, in the figure's unit.
+    AddsAtMost(f64),
 }
 
 impl Figure {
@@ -41,6 +43,10 @@ impl Figure {
             Target::RatioWithin(limit) => self
                 .ratio()
                 .is_some_and(|ratio| ratio <= limit && ratio >= limit.recip()),
+            Target::AddsAtMost(limit) => {
+                let adds = |(_, peer)| self.ours - peer <= limit;
+                self.peer.is_some_and(adds)
+            }
         }
     }
 
@@ -50,6 +56,7 @@ impl Figure {
             Target::RatioAtMost(limit) => format!("<= {limit:.2}x"),
             Target::RatioAtLeast(limit) => format!(">= {limit:.2}x"),
             Target::RatioWithin(limit) => format!("<= {limit:.2}x either way"),
+            Target::AddsAtMost(limit) => format!("<= {limit} {} more", self.unit),
         }
     }
 
@@ -154,6 +161,9 @@ mod tests {
             (figure(4.0, Some(4.3), Target::RatioWithin(1.1)), true),
             (figure(4.5, Some(4.0), Target::RatioWithin(1.1)), false),
             (figure(4.0, Some(4.5), Target::RatioWithin(1.1)), false),
+            (figure(6.0, Some(4.0), Target::AddsAtMost(2.0)), true),
+            (figure(6.1, Some(4.0), Target::AddsAtMost(2.0)), false),
+            (figure(0.1, None, Target::AddsAtMost(2.0)), false),
         ];
         for (figure, met) in cases {
             assert_eq!(figure.is_met(), met, "{figure:?}");

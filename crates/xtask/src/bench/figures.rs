@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use super::figure::{Figure, Target, median_ms};
 use super::load::{Dialogue, Requests, answers_per_second};
 use super::server::{Kind, Place, Programs};
-use super::{Options, flood, memory, verifier, wire};
+use super::{Options, flood, login, memory, verifier, wire};
 
 /// A measurement; one may give several figures.
 type Measure = fn(&Programs, &Options) -> Result<Vec<Figure>>;
@@ -29,6 +29,7 @@ pub(super) const ALL: &[(&str, Measure)] = &[
     ("many accounts", verifier::many_accounts),
     ("equal work", verifier::equal_work),
     ("flood", flood::flood),
+    ("login", login::login),
 ];
 
 const IDLE_CLIENTS: u16 = 1000;

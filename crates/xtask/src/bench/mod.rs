@@ -11,6 +11,7 @@ mod figures;
 mod flood;
 mod line_server;
 mod load;
+mod login;
 mod memory;
 mod server;
 mod verifier;
@@ -77,15 +78,19 @@ fn print(figures: &[Figure], options: &Options) {
 }
 
 fn start_over_in_release() -> Result<()> {
-    let programs = "build --quiet --release -p middlewared -p xtask";
+    let programs = "build --quiet --release -p middlewared -p pam -p xtask";
     // As in ./quickstart: without shared libraries.
     let midclt = "rustc --quiet --release -p midclt --bin midclt -- -C target-feature=+crt-static";
     for arguments in [programs, midclt] {
         cargo(arguments)?;
     }
-    let program = target_directory()?.join("release/xtask");
+    let release = target_directory()?.join("release");
+    let program = release.join("xtask");
     let arguments: Vec<OsString> = env::args_os().skip(1).collect();
-    let error = Command::new(&program).args(arguments).exec();
+    let mut command = Command::new(&program);
+    // The test support must not build its own in their place.
+    command.args(arguments).env("MIDDLEWARED_BIN_DIR", release);
+    let error = command.exec();
     Err(error).with_context(|| format!("cannot run {}", program.display()))
 }
 
