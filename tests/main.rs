@@ -21,6 +21,8 @@ mod interop;
 mod lifecycle;
 mod limits;
 mod newcomer;
+#[cfg(feature = "system")]
+mod packages;
 mod pam;
 mod peers;
 mod people;

@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use api::Session;
@@ -22,6 +23,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use crate::listener::Connection;
 use crate::service::Reply;
+use crate::websocket::FIRST_CALL;
 use crate::{rpc, websocket};
 
 const PATH: &str = "/api/current";
@@ -37,7 +39,11 @@ type Reaction = Response<Full<Bytes>>;
 
 /// Serves a new connection until it ends or upgrades.
 pub(crate) async fn serve(stream: UnixStream, connection: Arc<Connection>) {
-    let react_to = |request| react(request, Arc::clone(&connection));
+    let has_called = AtomicBool::new(false);
+    let react_to = |request| {
+        has_called.store(true, Ordering::Relaxed);
+        react(request, Arc::clone(&connection))
+    };
     let http = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(PATIENCE)
@@ -51,6 +57,9 @@ pub(crate) async fn serve(stream: UnixStream, connection: Arc<Connection>) {
         _ = http.as_mut() => return,
         () = connection.slot.evicted() => return,
         _ = stop.wait_for(|stop| *stop) => {}
+    }
+    if !has_called.load(Ordering::Relaxed) && timeout(FIRST_CALL, http.as_mut()).await.is_ok() {
+        return;
     }
     http.as_mut().graceful_shutdown();
     let _ = http.await;

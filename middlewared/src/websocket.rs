@@ -34,6 +34,13 @@ const MOST_IN_FLIGHT: usize = 20;
 /// How long a refused peer has to say what it wanted, and a closing one to say goodbye.
 const PATIENCE: Duration = Duration::from_secs(2);
 
+/// How long a client may take to make its first call when the daemon stops. It cannot know, and a
+/// client that comes for one call would have to make it again.
+pub(crate) const FIRST_CALL: Duration = Duration::from_secs(1);
+
+/// How long what was sent before the stop may be on its way.
+const LAST_CALLS: Duration = Duration::from_millis(50);
+
 type Socket = WebSocketStream<UnixStream>;
 
 /// Why a conversation ended.
@@ -100,6 +107,7 @@ async fn converse(socket: &mut Socket, connection: &Connection) -> Result<(), En
         session: Session::with_events(),
         in_flight: FuturesUnordered::new(),
         events: None,
+        has_called: false,
         stop: connection.stop.clone(),
     };
     conversation.run().await
@@ -141,6 +149,7 @@ struct Conversation<'a> {
     in_flight: FuturesUnordered<Later>,
     /// Only while something is subscribed to.
     events: Option<broadcast::Receiver<Arc<Event>>>,
+    has_called: bool,
     stop: watch::Receiver<bool>,
 }
 
@@ -199,6 +208,7 @@ impl Conversation<'_> {
         let Some(text) = text_of(message)? else {
             return Ok(());
         };
+        self.has_called = true;
         // Counting is only needed where bytes and characters can differ enough.
         if text.len() > LONGEST_MESSAGE && text.chars().count() > LONGEST_MESSAGE {
             return Err(TOO_LONG);
@@ -250,8 +260,21 @@ impl Conversation<'_> {
         Ok(())
     }
 
-    /// The daemon stops: what is in flight is still answered, and nothing new is read.
+    /// The daemon stops: what is in flight is still answered, and what was sent before the client could
+    /// know.
     async fn finish(&mut self) -> Result<(), End> {
+        for _ in 0..MOST_IN_FLIGHT {
+            let patience = if self.has_called {
+                LAST_CALLS
+            } else {
+                FIRST_CALL
+            };
+            match timeout(patience, self.socket.next()).await {
+                Ok(Some(message)) => self.take(message?).await?,
+                Ok(None) => return Err(End::Gone),
+                Err(_) => break,
+            }
+        }
         while let Some(reply) = self.in_flight.next().await {
             self.say(reply).await?;
         }

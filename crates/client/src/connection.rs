@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -27,11 +27,44 @@ const MAX_SKIPPED: usize = 10_000;
 /// How much may arrive for a subscription before `core.subscribe` is answered.
 const MAX_EARLY_BYTES: usize = MAX_REPLY_BYTES;
 
+/// How often a call follows a daemon that restarts. Once is the rule; a daemon that crashes at each start
+/// must not be asked for ever.
+const MAX_RESTARTS: u32 = 3;
+
 /// An open connection; one call at a time.
 pub struct Client {
+    path: PathBuf,
     socket: WebSocket<TimedStream>,
     last_id: u64,
+    has_subscribed: bool,
     early: VecDeque<Event>,
+}
+
+/// What became of a call without a result.
+enum Fate {
+    /// It was certainly not made, and can be made again.
+    Unheard(Error),
+    /// It failed, or nobody knows.
+    Failed(Error),
+}
+
+impl Fate {
+    fn of_unsent(error: Error) -> Self {
+        match error {
+            Error::Closed { .. } => Self::Unheard(error),
+            _ => Self::Failed(error),
+        }
+    }
+
+    /// A daemon that stops answers all that it has read before it says so.
+    fn of_unanswered(error: Error) -> Self {
+        match error {
+            Error::Closed { code, .. } if code == Some(CloseCode::Away.into()) => {
+                Self::Unheard(error)
+            }
+            _ => Self::Failed(error),
+        }
+    }
 }
 
 /// What a subscription delivers.
@@ -63,6 +96,17 @@ impl Client {
     /// # Errors
     /// Everything but [`Error::Call`].
     pub fn connect(path: &Path, deadline: Deadline) -> Result<Self, Error> {
+        let mut restarts = 0;
+        loop {
+            match Self::open(path, deadline) {
+                // It went away before it could have heard a call: its successor is as good.
+                Err(Error::Closed { .. }) if restarts < MAX_RESTARTS => restarts += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    fn open(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let stream = dial(path, deadline)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(4096)
@@ -71,8 +115,10 @@ impl Client {
             .max_frame_size(Some(MAX_REPLY_BYTES));
         match client_with_config("ws://localhost/api/current", stream, Some(config)) {
             Ok((socket, _)) => Ok(Self {
+                path: path.to_owned(),
                 socket,
                 last_id: 0,
+                has_subscribed: false,
                 early: VecDeque::new(),
             }),
             // A blocking stream is interrupted by its own timeout only.
@@ -106,16 +152,38 @@ impl Client {
         method: &str,
         params: &P,
     ) -> Result<Box<RawValue>, Error> {
-        let id = self.send(method, params)?;
-        for _ in 0..MAX_SKIPPED {
-            match read(&self.receive()?, id) {
-                Meaning::Result(result) => return Ok(result),
-                Meaning::Failure(error) => return Err(Error::Call(error)),
-                Meaning::Notification { .. } | Meaning::Foreign => {}
-                Meaning::Garbage(what) => return Err(Error::NotJsonRpc(what)),
+        let mut restarts = 0;
+        loop {
+            match self.ask(method, params) {
+                Err(Fate::Unheard(_)) if restarts < MAX_RESTARTS && !self.has_subscribed => {
+                    restarts += 1;
+                    // The goodbye that it waits for; it is going either way.
+                    let _ = self.socket.flush();
+                    *self = Self::connect(&self.path, self.socket.get_ref().deadline)?;
+                }
+                Err(Fate::Unheard(error) | Fate::Failed(error)) => return Err(error),
+                Ok(result) => return Ok(result),
             }
         }
-        Err(Error::NotJsonRpc("too many messages without a reply"))
+    }
+
+    fn ask<P: Serialize + ?Sized>(
+        &mut self,
+        method: &str,
+        params: &P,
+    ) -> Result<Box<RawValue>, Fate> {
+        // The other end was closed before, so nothing of it arrived.
+        let id = self.send(method, params).map_err(Fate::of_unsent)?;
+        for _ in 0..MAX_SKIPPED {
+            match read(&self.receive().map_err(Fate::of_unanswered)?, id) {
+                Meaning::Result(result) => return Ok(result),
+                Meaning::Failure(error) => return Err(Fate::Failed(Error::Call(error))),
+                Meaning::Notification { .. } | Meaning::Foreign => {}
+                Meaning::Garbage(what) => return Err(Fate::Failed(Error::NotJsonRpc(what))),
+            }
+        }
+        let what = "too many messages without a reply";
+        Err(Fate::Failed(Error::NotJsonRpc(what)))
     }
 
     /// Subscribes to an event; [`Client::next_event`] then delivers.
@@ -123,6 +191,7 @@ impl Client {
     /// # Errors
     /// As [`Client::call`].
     pub fn subscribe(&mut self, event: &str) -> Result<(), Error> {
+        self.has_subscribed = true;
         let id = self.send("core.subscribe", &[event])?;
         let mut early_bytes = 0;
         loop {

@@ -11,6 +11,8 @@ use tungstenite::{Message, WebSocket, accept};
 
 use crate::{Absence, Client, Deadline, Error, Event};
 
+mod restarts;
+
 /// A socket in a private directory and a thread that serves one connection.
 struct Server {
     directory: TempDir,
@@ -241,7 +243,8 @@ fn upgrades_that_fail() {
     check("SSH-2.0-OpenSSH_9.2\r\n\r\n", |e| {
         matches!(e, Error::NotJsonRpc(_))
     });
-    check("", |e| matches!(e, Error::Closed { code: None, .. }));
+    // Its successor was looked for.
+    check("", |e| matches!(e, Error::NotRunning { .. }));
 }
 
 /// One deadline for all of it: a full backlog, a silent upgrade, a silent call.

@@ -101,6 +101,11 @@ impl Namespace {
         command
     }
 
+    /// The process that holds it.
+    pub(crate) const fn inside(&self) -> u32 {
+        self.inside
+    }
+
     /// The path by which the test reaches a file inside.
     pub fn path(&self, inside: &Path) -> PathBuf {
         let root = format!("/proc/{}/root", self.inside);

@@ -1,0 +1,62 @@
+//! What the packages are made of.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use testkit::{binaries, run_with_deadline};
+
+use super::site::packages;
+
+/// Long enough for lintian on a loaded machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+#[test]
+fn the_same_programs_make_the_same_packages() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let built = packages(one.path(), 1);
+    assert_eq!(built.len(), 3, "{built:?}");
+    for (one, two) in built.iter().zip(packages(two.path(), 1)) {
+        assert!(
+            fs::read(one).unwrap() == fs::read(&two).unwrap(),
+            "{} differs",
+            two.display()
+        );
+    }
+}
+
+#[test]
+fn lintian_is_content() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--fail-on", "error,warning"]);
+    let output = run_with_deadline(lintian.args(packages(directory.path(), 1)), PATIENCE);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "");
+}
+
+#[test]
+fn the_packaged_configuration_says_what_is_in_force_without_it() {
+    let sample = fs::read_to_string(source("packaging/config.toml")).unwrap();
+    let uncommented = sample.replace("\n#", "\n");
+    let settings = uncommented.lines().filter(|line| line.contains(" = "));
+    let settings: String = settings.flat_map(|line| [line, "\n"]).collect();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("config.toml");
+    let shown = |text: &str| {
+        fs::write(&file, text).unwrap();
+        let mut daemon = Command::new(binaries::middlewared());
+        daemon.arg("--config").arg(&file).arg("--check-config");
+        let output = run_with_deadline(&mut daemon, PATIENCE);
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    assert!(settings.lines().count() >= 4, "{settings}");
+    assert_eq!(shown(&settings), shown(""));
+    assert_eq!(shown(&sample), shown(""));
+}
+
+fn source(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
+}
