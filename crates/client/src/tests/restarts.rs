@@ -1,6 +1,6 @@
 //! A daemon that restarts behind its socket.
 
-use std::os::unix::net::UnixListener;
+use std::os::unix::net::{UnixListener, UnixStream};
 
 use tungstenite::protocol::frame::{CloseFrame, coding::CloseCode};
 use tungstenite::{Message, WebSocket, accept};
