@@ -1,12 +1,14 @@
 //! What waits for the writer, in two lanes: root's own calls never wait behind a crowd at the doors.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use anyhow::Context;
 use api::{Answer, CallError, Caller, Event, WriteCall};
 use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::time::sleep_until;
 
 use crate::pool::Lane;
 use crate::writer::Events;
@@ -29,6 +31,8 @@ pub(crate) struct Job {
 pub(crate) enum Order {
     Run(Job),
     KeepHouse,
+    /// Something falls due.
+    LookAfter,
     /// Answered when the writer comes to it.
     Beat(oneshot::Sender<()>),
 }
@@ -43,7 +47,7 @@ pub(crate) struct Queue {
 
 /// Where the writer takes them.
 pub(crate) struct Incoming {
-    /// Waits for both lanes at once; it has no sockets and no timers.
+    /// Waits for both lanes and the clock at once; it has no sockets.
     runtime: Runtime,
     administration: mpsc::Receiver<Order>,
     doors: mpsc::Receiver<Order>,
@@ -55,6 +59,7 @@ impl Queue {
         let (administration, first) = mpsc::channel(LONGEST);
         let (doors, second) = mpsc::channel(LONGEST);
         let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
             .build()
             .context("the writer's runtime cannot be started")?;
         let queue = Self {
@@ -126,14 +131,16 @@ impl Queue {
 }
 
 impl Incoming {
-    /// The next order, when there is one. `None`: there is nobody left to give any.
-    pub(crate) fn wait(&mut self) -> Option<Order> {
+    /// The next order, when there is one, or when something falls due. `None`: there is nobody left to
+    /// give any.
+    pub(crate) fn wait(&mut self, due: Option<Instant>) -> Option<Order> {
         let (first, second) = (&mut self.administration, &mut self.doors);
         self.runtime.block_on(async {
             tokio::select! {
                 biased;
                 Some(order) = first.recv() => Some(order),
                 Some(order) = second.recv() => Some(order),
+                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => Some(Order::LookAfter),
                 else => None,
             }
         })
@@ -242,7 +249,7 @@ mod tests {
         );
         // The writer is gone, and so are the orders: whoever waits is told so.
         drop(queue);
-        assert!(incoming.wait().is_none());
+        assert!(incoming.wait(None).is_none());
         for answer in answers {
             let error = answer.now_or_never().unwrap().unwrap_err();
             assert!(error.to_string().contains("is stopping"));

@@ -47,7 +47,7 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
     }
     let socket = Socket::open(&config.socket)?;
     let reader = store.reader()?;
-    let (writes, thread) = writer::start(store)?;
+    let (writes, thread) = writer::start(store, config.identity.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

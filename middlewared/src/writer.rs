@@ -5,9 +5,10 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::{CallError, Caller, Done, Event};
+use api::{CallError, Caller, Done, Event, Identity};
+use nix::unistd::getuid;
 use store::{Copy, Peer, Ran, Reserve, StateError, Store, WriteTx, Writer};
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, oneshot};
 
 use crate::logging;
 use crate::queue::{Incoming, Job, Order, Queue};
@@ -23,24 +24,34 @@ pub(crate) type Events = broadcast::Sender<Arc<Event>>;
 
 /// Starts the thread. It first looks for damage, and ends if there is any: then nothing was written.
 /// Else it ends, and closes the store, when every copy of the queue is dropped.
-pub(crate) fn start(store: Store) -> anyhow::Result<(Queue, JoinHandle<Result<(), StateError>>)> {
+pub(crate) fn start(
+    store: Store,
+    identity: Identity,
+) -> anyhow::Result<(Queue, JoinHandle<Result<(), StateError>>)> {
     let (queue, incoming) = Queue::new()?;
     let events = queue.events();
     let thread = thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || work(store, incoming, events))
+        .spawn(move || work(store, identity, incoming, events))
         .context("the writer thread cannot be started")?;
     Ok((queue, thread))
 }
 
-fn work(store: Store, mut incoming: Incoming, events: Events) -> Result<(), StateError> {
+fn work(
+    store: Store,
+    identity: Identity,
+    mut incoming: Incoming,
+    events: Events,
+) -> Result<(), StateError> {
     let mut desk = Desk {
         writer: store.into_writer()?,
         events,
+        caller: itself(identity),
+        due: None,
         changed: false,
         copied: None,
     };
-    while let Some(first) = incoming.wait() {
+    while let Some(first) = incoming.wait(desk.due) {
         let mut jobs = Vec::new();
         let mut next = Some(first);
         while let Some(order) = next {
@@ -67,6 +78,11 @@ fn work(store: Store, mut incoming: Incoming, events: Events) -> Result<(), Stat
 struct Desk {
     writer: Writer,
     events: Events,
+    /// For whom it does what nobody asked for.
+    caller: Caller,
+    /// When something falls due by itself. This clock stands still while the machine sleeps; that only
+    /// makes it late, since what falls due has its own.
+    due: Option<Instant>,
     /// Subscribers were told of something that the newest copy does not have.
     changed: bool,
     /// When a copy was last tried because of a change.
@@ -92,7 +108,10 @@ impl Desk {
         match ran {
             Ok(ran) => {
                 for (job, ran) in jobs.into_iter().zip(ran) {
-                    self.changed |= answer(job, ran, &self.events);
+                    let told = answer(job, ran, &self.events);
+                    self.changed |= told.changed;
+                    let due = told.wake_in.map(|left| Instant::now() + left);
+                    self.due = [self.due, due].into_iter().flatten().min();
                 }
             }
             Err(error) => {
@@ -106,8 +125,10 @@ impl Desk {
 
     fn see_to(&mut self, order: Order) {
         match order {
+            Order::LookAfter => self.look_after(),
             Order::KeepHouse => {
                 self.forget_what_is_over();
+                self.look_after();
                 if self.changed {
                     self.copy_if_changed();
                 } else {
@@ -117,6 +138,18 @@ impl Desk {
             Order::Beat(done) => drop(done.send(())),
             Order::Run(_) => {}
         }
+    }
+
+    /// Tells of what is over by itself, and asks when that will be so of what is not.
+    fn look_after(&mut self) {
+        self.due = None;
+        let job = Job {
+            call: api::upkeep(),
+            caller: self.caller.clone(),
+            // If it fails, that is in the log, and the next housekeeping tries again.
+            answer: oneshot::channel().0,
+        };
+        self.run(vec![job]);
     }
 
     /// What has an end is judged by it when it matters; this only makes room.
@@ -160,21 +193,43 @@ impl Desk {
     }
 }
 
-/// Answers one call of a durable batch. Whether subscribers were told of a change.
-fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool {
+/// The daemon, as a caller of its own.
+fn itself(identity: Identity) -> Caller {
+    Caller {
+        peer: Peer {
+            uid: getuid().as_raw(),
+            pid: i32::try_from(std::process::id()).unwrap_or(0),
+            login_uid: None,
+        },
+        identity: Arc::new(identity),
+    }
+}
+
+/// What came of a call, besides its answer.
+#[derive(Default)]
+struct Told {
+    /// Subscribers were told of a change.
+    changed: bool,
+    /// When something falls due.
+    wake_in: Option<Duration>,
+}
+
+/// Answers one call of a durable batch.
+fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> Told {
     let Job {
         call,
         caller: Caller { peer, .. },
         answer,
     } = job;
     let method = call.method();
-    let mut changed = false;
+    let mut of_it = Told::default();
     let result = match ran {
         Ran::Returned(Ok(Done {
             result,
             events: told,
             alerts,
             outcome,
+            wake_in,
         })) => {
             if let Some(outcome) = outcome {
                 let Peer {
@@ -185,7 +240,10 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool 
                 tracing::info!(method, outcome, uid, pid, login_uid, "done");
             }
             alerts.iter().for_each(logging::alert);
-            changed = told.iter().any(Event::is_change);
+            of_it = Told {
+                changed: told.iter().any(Event::is_change),
+                wake_in,
+            };
             for event in told {
                 // Nobody listens: fine.
                 let _ = events.send(Arc::new(event));
@@ -202,5 +260,5 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> bool 
         )),
     };
     let _ = answer.send(result);
-    changed
+    of_it
 }

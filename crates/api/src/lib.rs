@@ -25,6 +25,7 @@ mod session;
 mod user;
 
 pub use alert::{Alert, AlertKind};
+pub use auth_twofactor::trial::upkeep;
 pub use contract::contract;
 pub use error::{CallError, Issue, METHOD_CALL_ERROR, TOO_MANY_CALLS, too_many_calls};
 pub use event::{EVENTS, Event, EventInfo};

@@ -105,7 +105,7 @@ impl Method {
     }
 
     pub(crate) const fn slow<M: Slow>() -> Self {
-        Self::new::<M>(Kind::Slow, false, |params| {
+        Self::new::<M>(Kind::Slow, M::OFFLINE, |params| {
             Ok(Prepared::Slow(SlowCall::new(M::decode(params)?)))
         })
     }

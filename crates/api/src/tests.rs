@@ -18,6 +18,7 @@ mod recovery;
 mod secrets;
 mod ssh;
 mod status;
+mod trial;
 mod unlock;
 
 use std::sync::Arc;
@@ -45,6 +46,12 @@ struct Machine {
     events: Vec<Event>,
     alerts: Vec<Alert>,
     synchronised: bool,
+    /// Which boot of the machine it is.
+    boot: u8,
+    /// How long it runs, where that is not its time of day.
+    up: Option<u64>,
+    /// When it asked to be woken.
+    wake_in: Option<u64>,
     dir: TempDir,
 }
 
@@ -68,6 +75,9 @@ impl Machine {
             events: Vec::new(),
             alerts: Vec::new(),
             synchronised: true,
+            boot: 7,
+            up: None,
+            wake_in: None,
             dir,
         }
     }
@@ -124,8 +134,8 @@ impl Machine {
         Clocks {
             wall: UnixTime::from_secs(self.now),
             boot: Boot {
-                id: BootId([7; 16]),
-                secs: self.now,
+                id: BootId([self.boot; 16]),
+                secs: self.up.unwrap_or(self.now),
             },
             synchronised: self.synchronised,
         }
@@ -160,6 +170,7 @@ impl Machine {
         let done = done?;
         self.events.extend(done.events);
         self.alerts.extend(done.alerts);
+        self.wake_in = done.wake_in.map(|left| left.as_secs()).or(self.wake_in);
         done.result
     }
 
@@ -314,6 +325,7 @@ fn enabling_makes_one_secret_and_disabling_keeps_it() {
 #[test]
 fn services_are_merged_by_key() {
     let mut machine = Machine::new();
+    machine.report_sshd(ssh::report(true));
     assert_eq!(
         machine.update(json!({ "services": { "ssh": true } }))["services"]["ssh"],
         true

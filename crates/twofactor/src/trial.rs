@@ -64,6 +64,18 @@ impl Changes {
         policy
     }
 
+    /// Whether any of them is of the policy.
+    #[must_use]
+    pub fn concern_policy(&self) -> bool {
+        let of_policy = Changes {
+            enabled: None,
+            ssh: None,
+            window: None,
+            ..*self
+        };
+        of_policy != Changes::default()
+    }
+
     /// What is still on trial once an administrator has decided on `later`: what they wrote is stored,
     /// and counts whatever becomes of the trial.
     #[must_use]

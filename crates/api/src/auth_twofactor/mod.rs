@@ -8,13 +8,17 @@ pub(crate) mod exemption;
 pub(crate) mod grace;
 mod import;
 pub(crate) mod invite;
+mod lockout;
 mod login;
+pub(crate) mod people;
 pub(crate) mod policy;
+mod preflight;
 pub(crate) mod recovery;
 mod secret;
 mod settings;
 pub(crate) mod ssh;
 mod status;
+pub(crate) mod trial;
 mod unlock;
 pub(crate) mod whose;
 
@@ -27,10 +31,12 @@ use crate::method::Method;
 use audit::Audit;
 use import::Import;
 use login::{Authenticate, Verify};
+use preflight::Preflight;
 use secret::{GetProvisioningUri, RenewSecret};
 pub(crate) use settings::emit_config;
 use settings::{GetConfig, Update};
 use status::GetStatus;
+use trial::{Commit, Rollback, Try};
 use unlock::Unlock;
 
 /// Whose device the 22.12 API acts on.
@@ -49,12 +55,16 @@ fn enabled_settings(tx: &ReadTx<'_>) -> Result<Settings, CallError> {
 pub(crate) const METHODS: &[Method] = &[
     Method::read::<Audit>(),
     Method::slow::<Authenticate>(),
+    Method::write::<Commit>(),
     Method::read::<GetConfig>(),
     Method::on_account::<Import>(),
+    Method::slow::<Preflight>(),
     Method::read::<GetProvisioningUri>(),
     Method::write::<RenewSecret>(),
+    Method::write::<Rollback>(),
     Method::slow::<GetStatus>(),
+    Method::slow::<Try>(),
     Method::on_account::<Unlock>(),
-    Method::write::<Update>(),
+    Method::slow::<Update>(),
     Method::slow::<Verify>(),
 ];

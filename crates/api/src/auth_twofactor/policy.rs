@@ -7,6 +7,7 @@ use serde_json::Value;
 use twofactor::{Policy, SecurityKeys, Unenrolled};
 
 use super::settings::emit_policy;
+use super::trial;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{OneOf, Whole, Word};
@@ -132,26 +133,45 @@ impl Write for UpdatePolicy {
     }
 
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<ShownPolicy, CallError> {
-        let old = write.tx.policy()?;
+        trial::settle(write)?;
         let mut changes = twofactor::Changes::default();
         self.policy_update.add_to(&mut changes);
-        let new = changes.policy(old);
+        let (old, old_stored) = (write.tx.policy()?, write.tx.stored_policy()?);
+        let (new, new_stored) = (changes.policy(old), changes.policy(old_stored));
         // The params are in bounds; this is what the state itself insists on.
-        new.validated()
-            .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
-        if new != old {
-            write.tx.put_policy(&new)?;
+        for policy in [new, new_stored] {
+            policy
+                .validated()
+                .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
+        }
+        if (new, new_stored) != (old, old_stored) {
+            write.tx.put_policy(&new_stored)?;
+            trial::give_way(write, &changes)?;
             write.audit("changed")?;
-            write.alert(Alert {
-                kind: AlertKind::PolicyChanged,
-                account: None,
-                source: None,
-                message: format!("The policy changed: {}", differences(&old, &new)),
-            })?;
+            alert(write, &old, &new, "")?;
             emit_policy(write, &ShownPolicy::new(&new))?;
         }
         Ok(ShownPolicy::new(&new))
     }
+}
+
+/// Says what is different, if anything is, and how it came to be so.
+pub(super) fn alert(
+    write: &mut Writing<'_, '_>,
+    old: &Policy,
+    new: &Policy,
+    how: &str,
+) -> Result<(), CallError> {
+    if new == old {
+        return Ok(());
+    }
+    let space = if how.is_empty() { "" } else { " " };
+    write.alert(Alert {
+        kind: AlertKind::PolicyChanged,
+        account: None,
+        source: None,
+        message: format!("The policy changed{space}{how}: {}", differences(old, new)),
+    })
 }
 
 /// What is different, in the words of the API.
@@ -179,6 +199,87 @@ pub(crate) struct ShownPolicy {
     throttle: ShownThrottle,
 }
 
+/// Rules that are on trial.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct ShownChanges {
+    /// What happens to an account without an active device and without grace: DENY or ALLOW.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unenrolled: Option<&'static str>,
+    /// What a key in hardware counts for that sshd has seen proven: ASK or `BOTH_FACTORS`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    security_keys: Option<&'static str>,
+    /// Days of grace, where no other number is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    grace_days: Option<u16>,
+    /// The longest bypass that may be given, in minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bypass_minutes_max: Option<u32>,
+    /// The most logins that a bypass may be good for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bypass_uses_max: Option<u32>,
+    /// How wrong codes are slowed down.
+    #[serde(skip_serializing_if = "ShownLimits::is_empty")]
+    throttle: ShownLimits,
+}
+
+/// How wrong codes are slowed down, on trial.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(inline)]
+struct ShownLimits {
+    /// Wrong codes in a row, of an account from one address, until there is a wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    free_failures: Option<u32>,
+    /// The first wait, in seconds; each further one is twice as long, up to an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    first_wait: Option<u32>,
+    /// Wrong codes from one address over all accounts, until it has to wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_failures: Option<u32>,
+    /// Wrong codes of an account from unknown addresses, until it is closed to them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account_failures: Option<u32>,
+}
+
+impl ShownLimits {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl ShownChanges {
+    /// Those of the policy, if there are any.
+    pub(super) fn new(changes: &twofactor::Changes) -> Option<Self> {
+        changes.concern_policy().then(|| Self {
+            unenrolled: changes.unenrolled.map(unenrolled_word),
+            security_keys: changes.security_keys.map(security_keys_word),
+            grace_days: changes.grace_days,
+            bypass_minutes_max: changes.bypass_minutes_max,
+            bypass_uses_max: changes.bypass_uses_max,
+            throttle: ShownLimits {
+                free_failures: changes.free_failures,
+                first_wait: changes.first_wait_secs,
+                source_failures: changes.source_failures,
+                account_failures: changes.account_failures,
+            },
+        })
+    }
+}
+
+const fn unenrolled_word(unenrolled: Unenrolled) -> &'static str {
+    match unenrolled {
+        Unenrolled::Deny => "DENY",
+        Unenrolled::Allow => "ALLOW",
+    }
+}
+
+const fn security_keys_word(security_keys: SecurityKeys) -> &'static str {
+    match security_keys {
+        SecurityKeys::Ask => "ASK",
+        SecurityKeys::BothFactors => "BOTH_FACTORS",
+    }
+}
+
 /// How wrong codes are slowed down.
 #[derive(Clone, Serialize, JsonSchema)]
 #[schemars(inline)]
@@ -197,14 +298,8 @@ impl ShownPolicy {
     pub(super) fn new(policy: &Policy) -> Self {
         let limits = &policy.limits;
         Self {
-            unenrolled: match policy.unenrolled {
-                Unenrolled::Deny => "DENY",
-                Unenrolled::Allow => "ALLOW",
-            },
-            security_keys: match policy.security_keys {
-                SecurityKeys::Ask => "ASK",
-                SecurityKeys::BothFactors => "BOTH_FACTORS",
-            },
+            unenrolled: unenrolled_word(policy.unenrolled),
+            security_keys: security_keys_word(policy.security_keys),
             grace_days: policy.grace_days,
             bypass_minutes_max: policy.bypass_minutes_max,
             bypass_uses_max: policy.bypass_uses_max,

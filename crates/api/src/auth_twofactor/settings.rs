@@ -4,18 +4,19 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, to_value};
 use store::{ReadTx, StoreError, StoredDevice, Subject};
-use twofactor::{Digits, MAX_SPAN_SECS, Settings, TimeStep};
+use twofactor::{Changes, Digits, MAX_SPAN_SECS, Settings, TimeStep};
 use zeroize::Zeroizing;
 
-use super::ROOT;
+use super::lockout::{Logins, Step};
 use super::policy::ShownPolicy;
 use super::secret::issue_device;
+use super::{ROOT, trial};
 use crate::alert::{Alert, AlertKind};
 use crate::devices::{self, DeviceEntry};
 use crate::error::Issue;
 use crate::event::{CONFIG, DEVICE, Event};
 use crate::fields::{Interval, OtpDigits, WindowSteps};
-use crate::method::{Declared, Read, Reading, Write, Writing};
+use crate::method::{Declared, Read, Reading, Slow, Stage, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 use crate::{CallError, lookup};
 
@@ -47,13 +48,13 @@ fields! {
     /// interval keeps the secret too, but the phone must be set up again.
     pub(crate) struct Update {
         /// What to change.
-        auth_twofactor_update: Changes,
+        auth_twofactor_update: UpdateChanges,
     }
 }
 
 fields! {
     /// The settings that can be changed.
-    pub(crate) struct Changes {
+    pub(crate) struct UpdateChanges {
         /// Whether a code is asked for at all.
         enabled: Option<bool>,
         /// Digits of a code.
@@ -68,7 +69,7 @@ fields! {
     }
 }
 
-impl Field for Changes {
+impl Field for UpdateChanges {
     fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
         decode_object(value, at, issues)
     }
@@ -82,15 +83,22 @@ fields! {
     }
 }
 
+impl ServiceChanges {
+    /// Whether sshd is to ask, if anything was said of it.
+    pub(super) fn ssh(services: Option<&Self>) -> Option<bool> {
+        services.and_then(|services| services.ssh)
+    }
+}
+
 impl Field for ServiceChanges {
     fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
         decode_object(value, at, issues)
     }
 }
 
-impl Changes {
+impl UpdateChanges {
     fn apply(&self, old: Settings) -> Settings {
-        let ssh = self.services.as_ref().and_then(|services| services.ssh);
+        let ssh = ServiceChanges::ssh(self.services.as_ref());
         Settings {
             enabled: self.enabled.unwrap_or(old.enabled),
             ssh: ssh.unwrap_or(old.ssh),
@@ -120,32 +128,50 @@ impl Changes {
         Ok(true)
     }
 
-    /// Refuses settings under which a code, of whatever device, would be good for too long. Only a
-    /// caller who changes one of the two is told, so that nothing stands in the way of turning it off.
-    fn check_span(&self, tx: &ReadTx<'_>, new: &Settings) -> Result<(), CallError> {
-        let attribute = match (self.window, self.interval) {
-            (Some(_), _) => "auth_twofactor_update.window",
-            (None, Some(_)) => "auth_twofactor_update.interval",
-            (None, None) => return Ok(()),
-        };
-        let longest = tx.longest_step()?;
-        let longest = longest.filter(|longest| longest.as_secs() > new.step.as_secs());
-        let span = new.window.span_secs(longest.unwrap_or(new.step));
-        if span <= MAX_SPAN_SECS {
-            return Ok(());
+    /// Which of the two that make a code good for long is changed, if any is. Only such a caller is told,
+    /// so that nothing stands in the way of turning it off.
+    fn changes_span(&self) -> Option<&'static str> {
+        match (self.window, self.interval) {
+            (Some(_), _) => Some("auth_twofactor_update.window"),
+            (None, Some(_)) => Some("auth_twofactor_update.interval"),
+            (None, None) => None,
         }
-        let mut message = format!(
-            "(2 * window + 1) * interval should be at most {MAX_SPAN_SECS} seconds, not {span}"
-        );
-        if let Some(longest) = longest {
-            let device = format!(
-                ": there is a device with the interval {}",
-                longest.as_secs()
-            );
-            message.push_str(&device);
-        }
-        Err(CallError::Invalid(vec![Issue::new(attribute, message)]))
     }
+
+    /// What can be on trial too.
+    fn changes(&self) -> Changes {
+        Changes {
+            enabled: self.enabled,
+            ssh: ServiceChanges::ssh(self.services.as_ref()),
+            window: self.window.map(|window| window.0),
+            ..Changes::default()
+        }
+    }
+}
+
+/// Refuses settings under which a code, of whatever device, would be good for too long.
+pub(super) fn check_span(
+    tx: &ReadTx<'_>,
+    new: &Settings,
+    attribute: &str,
+) -> Result<(), CallError> {
+    let longest = tx.longest_step()?;
+    let longest = longest.filter(|longest| longest.as_secs() > new.step.as_secs());
+    let span = new.window.span_secs(longest.unwrap_or(new.step));
+    if span <= MAX_SPAN_SECS {
+        return Ok(());
+    }
+    let mut message = format!(
+        "(2 * window + 1) * interval should be at most {MAX_SPAN_SECS} seconds, not {span}"
+    );
+    if let Some(longest) = longest {
+        let device = format!(
+            ": there is a device with the interval {}",
+            longest.as_secs()
+        );
+        message.push_str(&device);
+    }
+    Err(CallError::Invalid(vec![Issue::new(attribute, message)]))
 }
 
 impl Declared for Update {
@@ -153,38 +179,118 @@ impl Declared for Update {
     type Output = Config;
 }
 
-impl Write for Update {
+impl Slow for Update {
     const OFFLINE: bool = true;
+    type Job = ();
+    type Found = Option<Logins>;
 
     fn is_way_back(&self) -> bool {
         self.auth_twofactor_update.enabled == Some(false)
     }
 
-    fn call(&self, write: &mut Writing<'_, '_>) -> Result<Config, CallError> {
-        let old = write.tx.settings()?;
-        let new = self.auth_twofactor_update.apply(old);
-        // Not by whatever else is changed: nobody asked for a device then, and nobody would have it.
-        if new.enabled && !old.enabled {
-            ensure_device(write, &new)?;
+    /// Who may log in is looked at only where sshd is made to ask. Turning it off waits for nobody.
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
+        let outcomes = self.auth_twofactor_update.outcomes(read.tx)?;
+        let is_asking = [outcomes.stored, outcomes.live]
+            .into_iter()
+            .any(Step::makes_sshd_ask);
+        Ok(match is_asking {
+            true => Stage::Work(()),
+            false => Stage::Ready(None),
+        })
+    }
+
+    fn work((): ()) -> Result<Stage<(), Option<Logins>>, CallError> {
+        Ok(Stage::Ready(Some(Logins::look())))
+    }
+
+    fn finish(
+        &self,
+        seen: &Option<Logins>,
+        write: &mut Writing<'_, '_>,
+    ) -> Result<Config, CallError> {
+        let params = &self.auth_twofactor_update;
+        // Turning it off ends a trial, and is done before anybody is told anything.
+        if params.enabled != Some(false) {
+            trial::settle(write)?;
         }
-        let is_reshaped = self.auth_twofactor_update.reshape(write)?;
-        self.auth_twofactor_update.check_span(write.tx, &new)?;
-        if new != old || is_reshaped {
-            write.tx.put_settings(&new)?;
-            write.audit(outcome(&old, &new))?;
-            emit_config(write, &new)?;
-            alert(write, &old, &new)?;
+        let outcomes = params.outcomes(write.tx)?;
+        let Outcomes { stored, live } = outcomes;
+        // Not by whatever else is changed: nobody asked for a device then, and nobody would have it.
+        if live.is_turned_on() || stored.is_turned_on() {
+            ensure_device(write, &live.new)?;
+        }
+        let is_reshaped = params.reshape(write)?;
+        params.check(write, &outcomes, seen.as_ref())?;
+        if stored.is_change() || live.is_change() || is_reshaped {
+            write.tx.put_settings(&stored.new)?;
+            trial::give_way(write, &params.changes())?;
+            write.audit(outcome(&live.old, &live.new))?;
+            alert(write, live, "")?;
+            emit_config(write, &live.new)?;
+        }
+        if params.enabled == Some(false) {
+            trial::end_whichever(write)?;
         }
         // Without the master key, and with a damaged device, it can still be turned off; the answer
         // then has no secret at all, since null would say that there is none.
         match write.tx.first_active_device(ROOT) {
-            Err(StoreError::NoKey { .. } | StoreError::Damaged { .. }) if !new.enabled => {
-                without_secret(write, &new)
+            Err(StoreError::NoKey { .. } | StoreError::Damaged { .. }) if !live.new.enabled => {
+                without_secret(write, &live.new)
             }
-            device => Ok(Config::in_clear(&new, device?.as_ref())),
+            device => Ok(Config::in_clear(&live.new, device?.as_ref())),
         }
     }
 }
+
+/// What comes of a change: without the trial that is on, and with it.
+#[derive(Clone, Copy)]
+struct Outcomes {
+    stored: Step,
+    live: Step,
+}
+
+impl UpdateChanges {
+    fn outcomes(&self, tx: &ReadTx<'_>) -> Result<Outcomes, CallError> {
+        let stored = Step {
+            old: tx.stored_settings()?,
+            new: self.apply(tx.stored_settings()?),
+        };
+        // Turning it off ends the trial.
+        let beside = match self.enabled {
+            Some(false) => Changes::default(),
+            _ => trial::beside(tx, &self.changes())?,
+        };
+        let live = Step {
+            old: tx.settings()?,
+            new: beside.settings(stored.new),
+        };
+        Ok(Outcomes { stored, live })
+    }
+
+    fn check(
+        &self,
+        write: &Writing<'_, '_>,
+        outcomes: &Outcomes,
+        seen: Option<&Logins>,
+    ) -> Result<(), CallError> {
+        let Outcomes { stored, live } = outcomes;
+        if let Some(attribute) = self.changes_span() {
+            check_span(write.tx, &live.new, attribute)?;
+            check_span(write.tx, &stored.new, attribute)?;
+        }
+        // Turning it off is never refused; whatever else it changes is looked at when it is turned on.
+        if self.enabled == Some(false) {
+            return Ok(());
+        }
+        let today = write.today()?;
+        live.check(write.tx, &write.tx.policy()?, today, seen, OBJECT)?;
+        stored.check(write.tx, &write.tx.stored_policy()?, today, seen, OBJECT)
+    }
+}
+
+/// The name of the object, for what is wrong in it.
+const OBJECT: &str = "auth_twofactor_update";
 
 const fn outcome(old: &Settings, new: &Settings) -> &'static str {
     match (old.enabled, new.enabled) {
@@ -194,18 +300,22 @@ const fn outcome(old: &Settings, new: &Settings) -> &'static str {
     }
 }
 
-/// On and off are for everybody, so somebody should know.
-fn alert(write: &mut Writing<'_, '_>, old: &Settings, new: &Settings) -> Result<(), CallError> {
-    let (kind, message) = match (old.enabled, new.enabled) {
+/// On and off are for everybody, so somebody should know, and how it came to be so.
+pub(super) fn alert(write: &mut Writing<'_, '_>, step: Step, how: &str) -> Result<(), CallError> {
+    let (kind, message) = match (step.old.enabled, step.new.enabled) {
         (false, true) => (AlertKind::Enabled, "Two-factor authentication is on"),
         (true, false) => (AlertKind::Disabled, OFF),
         _ => return Ok(()),
+    };
+    let message = match how {
+        "" => message.to_owned(),
+        how => format!("{how}: {message}"),
     };
     write.alert(Alert {
         kind,
         account: None,
         source: None,
-        message: message.to_owned(),
+        message,
     })
 }
 

@@ -11,7 +11,7 @@ mod recovery;
 mod who;
 
 use store::{BypassRecord, Subject};
-use twofactor::{Budget, Reason, Requirement, Settings, Source, SshKey, Standing, UnixTime};
+use twofactor::{Budget, Reason, Requirement, Settings, Source, SshKey, Standing, Trial, UnixTime};
 
 pub(crate) use answer::{Answer, Verdict, span};
 pub(crate) use factor::Factor;
@@ -21,6 +21,7 @@ pub(crate) use who::Who;
 
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
+use crate::auth_twofactor::trial;
 use crate::method::{Reading, Writing};
 
 /// Somebody at a door.
@@ -84,7 +85,7 @@ pub(crate) fn decide(
     let today = write.tx.today()?;
     let standing = standing(write, attempt)?;
     match standing.requirement(&policy, today) {
-        Requirement::Code => judge(write, attempt, &Counting::AtDoor),
+        Requirement::Code => asked(write, attempt, &standing),
         Requirement::NotRequired(Reason::SecurityKey) => {
             let message = "No code was asked for: your security key counts for both factors";
             pass(write, attempt, Answer::of(Verdict::NotRequired, message))
@@ -111,6 +112,37 @@ pub(crate) fn decide(
             Ok(answer)
         }
     }
+}
+
+/// Judges the code. Where it is right, and was asked for because of settings on trial, these have shown
+/// that they work.
+fn asked(
+    write: &mut Writing<'_, '_>,
+    attempt: &Attempt<'_>,
+    standing: &Standing,
+) -> Result<Answer, CallError> {
+    let mut answer = judge(write, attempt, &Counting::AtDoor)?;
+    // What nobody has proven a password or a key for is no login.
+    let is_login = matches!(attempt.factor, Factor::Password | Factor::Key(_));
+    if answer.verdict != Verdict::Accepted || !is_login {
+        return Ok(answer);
+    }
+    let today = write.tx.today()?;
+    let is_shown = trial::shown(write, attempt.service, |tx| {
+        let before = Standing {
+            is_asked: tx.stored_settings()?.asks(attempt.service),
+            ..*standing
+        };
+        let before = before.requirement(&tx.stored_policy()?, today);
+        Ok(Trial::is_shown_by(&before, &Requirement::Code))
+    })?;
+    if is_shown {
+        let source = attempt.source.to_string();
+        write.audit_login("trial committed", &attempt.subject(&source))?;
+        let message = "The settings on trial are kept: this login has shown that they work";
+        answer.warnings.push(message.to_owned());
+    }
+    Ok(answer)
 }
 
 /// Lets somebody in whom nothing was asked.

@@ -48,6 +48,9 @@ pub(crate) trait Write: Declared {
 /// A method that changes state, and has to work or to wait for somebody before that: off the
 /// connection and off the writer, which nobody else waits behind.
 pub(crate) trait Slow: Declared {
+    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
+    const OFFLINE: bool = false;
+
     /// What the work needs.
     type Job: Send + 'static;
     /// What comes of the work.

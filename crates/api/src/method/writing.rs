@@ -1,6 +1,7 @@
 //! What a write may use, and what comes of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use store::{AuditEntry, Peer, Subject, WriteTx};
 use twofactor::{AccountName, Clocks, UnixTime};
@@ -35,6 +36,7 @@ struct Effects {
     events: Vec<Event>,
     alerts: Vec<Alert>,
     outcome: Option<&'static str>,
+    wake_in: Option<Duration>,
     /// Also when the call fails.
     is_kept: bool,
 }
@@ -117,6 +119,11 @@ impl Writing<'_, '_> {
         self.effects.events.push(event);
     }
 
+    /// Has [`upkeep`](crate::upkeep) run after so many seconds of this boot, if this is kept.
+    pub(crate) const fn wake_in(&mut self, secs: u64) {
+        self.effects.wake_in = Some(Duration::from_secs(secs));
+    }
+
     /// Tells subscribers and the journal of something that somebody should look at, once the change
     /// is durable.
     pub(crate) fn alert(&mut self, alert: Alert) -> Result<(), CallError> {
@@ -137,6 +144,8 @@ pub struct Done {
     pub alerts: Vec<Alert>,
     /// What the audit says, if this was worth an entry; for the log.
     pub outcome: Option<&'static str>,
+    /// When something falls due by itself: [`upkeep`](crate::upkeep) is to be run then.
+    pub wake_in: Option<Duration>,
 }
 
 /// A write whose params are valid; it waits for the writer.
@@ -150,6 +159,19 @@ pub struct WriteCall {
 type RunWrite = dyn Fn(&mut Writing<'_, '_>) -> Answer + Send;
 
 impl WriteCall {
+    /// What nobody asked for, and falls due by itself. It stands in the audit as this method.
+    pub(crate) fn of_daemon(
+        method: &'static str,
+        run: fn(&mut Writing<'_, '_>) -> Result<(), CallError>,
+    ) -> Self {
+        Self {
+            method,
+            is_door: false,
+            is_way_back: false,
+            run: Box::new(move |write| run(write).and_then(|()| super::send(&()))),
+        }
+    }
+
     /// The method's name.
     #[must_use]
     pub const fn method(&self) -> &'static str {
@@ -185,6 +207,7 @@ impl WriteCall {
             events,
             alerts,
             outcome,
+            wake_in,
             is_kept,
         } = write.effects;
         let result = match result {
@@ -196,6 +219,7 @@ impl WriteCall {
             events,
             alerts,
             outcome,
+            wake_in,
         })
     }
 }

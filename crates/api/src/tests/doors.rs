@@ -9,8 +9,8 @@ use twofactor::{LookupSecret, Salt, Secret};
 use super::*;
 
 /// Accounts that every Debian has.
-const DAEMON: (&str, u32) = ("daemon", 1);
-const BIN: (&str, u32) = ("bin", 2);
+pub(super) const DAEMON: (&str, u32) = ("daemon", 1);
+pub(super) const BIN: (&str, u32) = ("bin", 2);
 
 /// A machine that asks everybody, and an account with a device.
 struct Doors {
@@ -92,7 +92,7 @@ impl Machine {
     }
 
     /// Gives an account a device. Its secret.
-    fn enrol(&mut self, username: &str) -> String {
+    pub(super) fn enrol(&mut self, username: &str) -> String {
         self.ok("user.renew_2fa_secret", json!([username, {}]));
         let uri = self.ok("user.provisioning_uri", json!([username]));
         let (_, query) = uri.as_str().unwrap().split_once("?secret=").unwrap();

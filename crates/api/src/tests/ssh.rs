@@ -129,6 +129,7 @@ fn what_is_no_report_is_refused() {
 #[test]
 fn an_alert_when_sshd_does_not_ask_any_more() {
     let mut machine = Machine::new();
+    machine.admit_everybody();
     machine.update(json!({ "enabled": true }));
     // (services.ssh, what was told, whether there is an alert)
     for (ssh, reports, alerts) in [
@@ -163,6 +164,7 @@ fn status_says_what_sshd_still_does() {
     let (still, badly) = ("still wants keyboard-interactive", "does not ask for codes");
     machine.report_sshd(report(true));
     assert!(machine.warns(still), "off, and the drop-in is there");
+    machine.admit_everybody();
     machine.update(json!({ "enabled": true, "services": { "ssh": true } }));
     assert!(!machine.warns(still) && !machine.warns(badly));
     machine.report_sshd(report(false));

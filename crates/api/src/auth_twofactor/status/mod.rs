@@ -1,15 +1,14 @@
 //! `auth.twofactor.status`: all that an administrator should look at, in one answer of bounded size.
 
-mod people;
 mod report;
 mod warnings;
 
 use std::collections::HashSet;
 
+use super::people::{self, Login};
 use crate::CallError;
 use crate::method::{Declared, Reading, Slow, Stage, Writing};
 use crate::params::fields;
-use people::Login;
 use report::{Clock, Report};
 use warnings::Facts;
 

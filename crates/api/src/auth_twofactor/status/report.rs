@@ -10,6 +10,7 @@ use crate::auth_twofactor::device::is_alive;
 use crate::auth_twofactor::exemption::Exemption;
 use crate::auth_twofactor::grace::Grace;
 use crate::auth_twofactor::ssh::Sshd;
+use crate::auth_twofactor::trial::{ShownRollback, ShownTrial};
 use crate::auth_twofactor::whose::{self, Whose};
 use crate::devices::{DeviceEntry, State};
 use crate::method::Reading;
@@ -49,6 +50,10 @@ pub(crate) struct Report {
     pub(super) recovery: Vec<Codes>,
     /// How this machine's clock is.
     pub(super) clock: Clock,
+    /// The settings that are on trial; null where none are.
+    trial: Option<ShownTrial>,
+    /// The last trial, if it was rolled back and nothing was changed since; else null.
+    rolled_back: Option<ShownRollback>,
     /// What sshd was last found to do; null where nobody looked.
     pub(super) sshd: Option<Sshd>,
     /// What is not as it should be, each with the cure.
@@ -157,6 +162,8 @@ impl Report {
                 synchronised: read.clocks.synchronised,
                 max_error: None,
             },
+            trial: ShownTrial::stored(tx)?,
+            rolled_back: ShownRollback::stored(read)?,
             sshd: Sshd::stored(tx)?,
             warnings: Vec::new(),
         })

@@ -15,14 +15,14 @@ const FIRST_PERSON: u32 = 1000;
 const NO_SHELLS: [&str; 2] = ["nologin", "false"];
 
 /// An account that may log in.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Login {
-    pub(super) uid: u32,
-    pub(super) name: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    pub(crate) uid: u32,
+    pub(crate) name: String,
 }
 
 /// Those of this machine. `None` where its accounts cannot be read.
-pub(super) fn logins() -> Option<Vec<Login>> {
+pub(crate) fn logins() -> Option<Vec<Login>> {
     let passwd = read("/etc/passwd")?;
     Some(with_shell(&passwd, read("/etc/shells").as_deref()))
 }

@@ -1,0 +1,171 @@
+//! Who would be locked out of SSH, and whether sshd asks at all: looked at before it is made to.
+
+use std::collections::HashSet;
+
+use nix::errno::Errno;
+use store::ReadTx;
+use twofactor::{Policy, Settings, Unenrolled, UnixTime};
+
+use super::people::{self, Login};
+use super::{ROOT, ssh, whose};
+use crate::CallError;
+use crate::error::Issue;
+
+/// More records are not looked at where /etc/passwd cannot be.
+const MOST_RECORDS: u32 = 10_000;
+
+/// How many names a refusal has.
+const NAMED: usize = 10;
+
+/// The accounts with a login shell, as far as this machine says.
+#[derive(Clone, Debug)]
+pub(crate) struct Logins(Option<Vec<Login>>);
+
+impl Logins {
+    /// Looks; not for the writer.
+    pub(super) fn look() -> Self {
+        Self(people::logins())
+    }
+
+    /// Whether there was anything to be seen.
+    pub(super) const fn are_known(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Those that the policy refuses, root first. Where nobody could look, root and those on record
+    /// stand for all.
+    ///
+    /// # Errors
+    /// The state cannot be read.
+    pub(super) fn refused(
+        &self,
+        tx: &ReadTx<'_>,
+        policy: &Policy,
+        today: UnixTime,
+    ) -> Result<Vec<Login>, CallError> {
+        if policy.unenrolled == Unenrolled::Allow {
+            return Ok(Vec::new());
+        }
+        let mut let_in: HashSet<u32> = tx.enrolled_uids()?.into_iter().collect();
+        let exemptions = tx.exemptions()?.into_iter();
+        let_in.extend(exemptions.filter(|e| today < e.until).map(|e| e.uid));
+        let in_grace = tx.accounts_in_grace(today, u32::MAX)?.into_iter();
+        let_in.extend(in_grace.map(|record| record.account.uid));
+        let mut refused = match &self.0 {
+            Some(logins) => logins.to_vec(),
+            None => on_record(tx)?,
+        };
+        refused.retain(|login| !let_in.contains(&login.uid));
+        refused.sort_by_key(|login| login.uid);
+        Ok(refused)
+    }
+}
+
+fn on_record(tx: &ReadTx<'_>) -> Result<Vec<Login>, CallError> {
+    let records = tx.accounts(None, MOST_RECORDS)?.into_iter();
+    let others = records.filter(|record| record.account.uid != ROOT);
+    let mut logins: Vec<Login> = others
+        .map(|record| Login {
+            uid: record.account.uid,
+            name: record.account.name.to_string(),
+        })
+        .collect();
+    logins.push(Login {
+        uid: ROOT,
+        name: whose::username(tx, ROOT)?,
+    });
+    Ok(logins)
+}
+
+/// A change of the settings, as it comes out with or without a trial.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Step {
+    pub(super) old: Settings,
+    pub(super) new: Settings,
+}
+
+impl Step {
+    /// Whether sshd asks from now on, and did not before.
+    pub(super) fn makes_sshd_ask(self) -> bool {
+        self.new.asks(Settings::SSHD) && !self.old.asks(Settings::SSHD)
+    }
+
+    /// Whether anything is different.
+    pub(super) fn is_change(self) -> bool {
+        self.old != self.new
+    }
+
+    /// Whether a code is asked for at all from now on, and was not before.
+    pub(super) const fn is_turned_on(self) -> bool {
+        self.new.enabled && !self.old.enabled
+    }
+
+    /// Whether sshd has to be ready for it.
+    fn needs_sshd(self) -> bool {
+        self.makes_sshd_ask() || self.new.ssh && !self.old.ssh
+    }
+
+    /// Refuses a change after which sshd would let everybody in who has proven one factor, or nobody in
+    /// of some.
+    ///
+    /// # Errors
+    /// It is refused, or the state cannot be read.
+    pub(super) fn check(
+        self,
+        tx: &ReadTx<'_>,
+        policy: &Policy,
+        today: UnixTime,
+        seen: Option<&Logins>,
+        object: &str,
+    ) -> Result<(), CallError> {
+        if !self.needs_sshd() {
+            return Ok(());
+        }
+        let field = if self.new.ssh && !self.old.ssh {
+            "services.ssh"
+        } else {
+            "enabled"
+        };
+        let issue = |message| Issue::new(format!("{object}.{field}"), message);
+        let mut issues = Vec::new();
+        if self.makes_sshd_ask() {
+            // The settings were others when it was found out whether to look.
+            let logins = seen.ok_or_else(changed_meanwhile)?;
+            let refused = logins.refused(tx, policy, today)?;
+            issues.extend(locked_out(&refused).map(issue));
+        }
+        if !ssh::is_ready(tx)? {
+            issues.push(issue(NOT_READY.to_owned()));
+        }
+        match issues.is_empty() {
+            true => Ok(()),
+            false => Err(CallError::Invalid(issues)),
+        }
+    }
+}
+
+const NOT_READY: &str = "sshd does not ask middlewared yet: midclt 2fa ssh enable";
+
+fn changed_meanwhile() -> CallError {
+    let message = "The settings were changed meanwhile; nothing was changed now. Try again";
+    CallError::refused(Errno::EBUSY, message)
+}
+
+/// Names them, and counts the rest.
+fn locked_out(refused: &[Login]) -> Option<String> {
+    let named: Vec<&str> = refused
+        .iter()
+        .take(NAMED)
+        .map(|login| login.name.as_str())
+        .collect();
+    let mut names = named.join(", ");
+    match refused.len().saturating_sub(NAMED) {
+        _ if refused.is_empty() => return None,
+        0 => {}
+        more => names.push_str(&format!(" and {more} more")),
+    }
+    Some(format!(
+        "Without a second factor these could not log in any more: {names}. For each: midclt 2fa device \
+         add NAME, or for some days: midclt 2fa grace NAME"
+    ))
+}
