@@ -156,6 +156,14 @@ fn guess(path: &Path, answers: &AtomicU64) -> Promised {
     Promised::default()
 }
 
+/// The one change before all others, of the policy.
+const FIRST: u64 = 1;
+
+/// Whether ssh asks after so many changes, the first one and others that turn it over.
+const fn is_on_after(changes: u64) -> bool {
+    (changes - FIRST) % 2 == 1
+}
+
 /// Holds a promise against the state, which had so many renewals and changes before. How many it has
 /// now: at most the one call that was cut off may have happened beside those acknowledged.
 fn check(daemon: &Daemon, (renewals, changes): (u64, u64), promised: &Promised) -> (u64, u64) {
@@ -174,7 +182,7 @@ fn check(daemon: &Daemon, (renewals, changes): (u64, u64), promised: &Promised) 
     let row = socket.call("auth.twofactor.config", json!([]));
     assert_eq!(
         row["services"]["ssh"],
-        all_changes % 2 == 1,
+        is_on_after(all_changes),
         "the last change"
     );
     if let Some((at, secret, used)) = &promised.secret
@@ -195,12 +203,13 @@ fn check(daemon: &Daemon, (renewals, changes): (u64, u64), promised: &Promised) 
 fn every_acknowledged_change_survives_kill_9() {
     let mut daemon = Daemon::start();
     enable(&mut daemon.connect());
+    daemon.prepare_for_ssh();
     let answers = AtomicU64::new(0);
-    let mut known = (0, 0);
+    let mut known = (0, FIRST);
     let mut rounds_with_work = 0;
     for round in 0..ROUNDS {
         let path = daemon.socket().to_owned();
-        let is_on = known.1 % 2 == 1;
+        let is_on = is_on_after(known.1);
         let clients: Vec<Work<'_, Promised>> = vec![
             Box::new(|| renew_use_and_change(&path, &answers, is_on)),
             Box::new(|| guess(&path, &answers)),

@@ -26,11 +26,7 @@ fn sigterm_answers_calls_in_flight_and_says_goodbye() {
         let mut posting = UnixStream::connect(daemon.socket()).unwrap();
         let lock = WriteLock::take(&daemon);
         socket.send(&request(1, "auth.twofactor.verify", json!([code])));
-        let body = request(
-            2,
-            "auth.twofactor.update",
-            json!([{"services": {"ssh": true}}]),
-        );
+        let body = request(2, "auth.twofactor.update", json!([{"window": 3}]));
         write!(
             posting,
             "POST /api/current HTTP/1.1\r\nContent-Length: {}\r\n\r\n{body}",
@@ -51,7 +47,7 @@ fn sigterm_answers_calls_in_flight_and_says_goodbye() {
         );
         assert_eq!(socket.recv_close().0, 1001);
         let answer = crate::support::read_to_end(&mut posting);
-        assert!(answer.contains("\"ssh\":true"), "{answer}");
+        assert!(answer.contains("\"window\":3"), "{answer}");
         // A client that has said goodbye is not waited for.
         drop((socket, idle));
         let status = daemon

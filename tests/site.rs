@@ -55,9 +55,11 @@ impl Site {
     pub(crate) fn beginning(builder: Builder, start: u64) -> Self {
         let daemon = builder.fake_clock().start();
         daemon.clock().freeze_at(start);
+        daemon.prepare_for_ssh();
         let mut socket = daemon.connect();
         let on = json!([{"enabled": true, "services": {"ssh": true}}]);
         socket.call("auth.twofactor.update", on);
+        daemon.unenrolled("DENY");
         Self {
             daemon,
             socket,

@@ -236,7 +236,7 @@ fn notifications_run_and_are_never_answered() {
         ("core.ping", "[1,2,3]"),
         ("auth.twofactor.config", "[]"),
         ("auth.twofactor.update", "[null]"),
-        ("auth.twofactor.update", r#"[{"services":{"ssh":true}}]"#),
+        ("auth.twofactor.update", r#"[{"window":3}]"#),
         ("auth.twofactor.verify", r#"["12345678"]"#),
         ("no.such.method", "[]"),
         ("foobar", "[7]"),
@@ -247,7 +247,7 @@ fn notifications_run_and_are_never_answered() {
     assert_eq!(socket.call("core.ping", json!([])), "pong");
     socket.assert_silent(Duration::from_millis(200));
     let row = socket.call("auth.twofactor.config", json!([]));
-    assert_eq!(row["services"]["ssh"], true, "the update ran");
+    assert_eq!(row["window"], 3, "the update ran");
     let (status, body) = post(
         &daemon,
         &notify("auth.twofactor.update", r#"[{"window":0}]"#),

@@ -12,6 +12,7 @@ use crate::support::{audit, errno, reason};
 #[test]
 fn any_subset_changes_only_what_it_names() {
     let daemon = Daemon::start();
+    daemon.prepare_for_ssh();
     let mut socket = daemon.connect();
     let mut expected = config(&mut socket);
     for changes in [
@@ -49,6 +50,7 @@ fn any_subset_changes_only_what_it_names() {
 #[test]
 fn midclt_updates_and_prints_the_row() {
     let daemon = Daemon::start();
+    daemon.prepare_for_ssh();
     let mut socket = daemon.connect();
     for (word, key, value) in [
         (r#"{"enabled": true}"#, "enabled", json!(true)),

@@ -19,7 +19,10 @@ fn off_asks_nobody_and_ssh_off_asks_at_the_other_doors() {
         (json!({"services": {"ssh": true}}), "off", "off"),
         (json!({"enabled": true}), "on", "on"),
     ] {
+        // Turned on while somebody would be locked out, it is refused.
+        site.daemon.unenrolled("ALLOW");
         site.call("auth.twofactor.update", json!([changes]));
+        site.daemon.unenrolled("DENY");
         for (service, state) in [("sshd", sshd), ("cockpit", cockpit)] {
             for door in &doors {
                 let verdict = site.verdict(&door.clone().with("service", service));

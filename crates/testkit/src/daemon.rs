@@ -103,6 +103,19 @@ impl Daemon {
         assert_eq!(told, true, "the report is taken");
     }
 
+    /// Has SSH be a service that may be made to ask: sshd is reported to do so, and the policy lets in
+    /// whoever has no device, so that nobody would be locked out.
+    pub fn prepare_for_ssh(&self) {
+        self.report_sshd_ready();
+        self.unenrolled("ALLOW");
+    }
+
+    /// What happens to accounts without a device: `ALLOW` or `DENY`.
+    pub fn unenrolled(&self, fate: &str) {
+        let policy = json!([{"unenrolled": fate}]);
+        self.connect().call("auth.twofactor.policy.update", policy);
+    }
+
     /// Runs `midclt -u SOCKET ARGS…` to its end.
     pub fn midclt<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Output {
         run_with_deadline(self.midclt_command().args(args), COMMAND_LIMIT)

@@ -52,7 +52,7 @@ impl Logins {
         let in_grace = tx.accounts_in_grace(today, u32::MAX)?.into_iter();
         let_in.extend(in_grace.map(|record| record.account.uid));
         let mut refused = match &self.0 {
-            Some(logins) => logins.to_vec(),
+            Some(logins) => logins.clone(),
             None => on_record(tx)?,
         };
         refused.retain(|login| !let_in.contains(&login.uid));
@@ -137,10 +137,10 @@ impl Step {
         if !ssh::is_ready(tx)? {
             issues.push(issue(NOT_READY.to_owned()));
         }
-        match issues.is_empty() {
-            true => Ok(()),
-            false => Err(CallError::Invalid(issues)),
+        if issues.is_empty() {
+            return Ok(());
         }
+        Err(CallError::Invalid(issues))
     }
 }
 
@@ -153,19 +153,19 @@ fn changed_meanwhile() -> CallError {
 
 /// Names them, and counts the rest.
 fn locked_out(refused: &[Login]) -> Option<String> {
-    let named: Vec<&str> = refused
+    let first: Vec<&str> = refused
         .iter()
         .take(NAMED)
         .map(|login| login.name.as_str())
         .collect();
-    let mut names = named.join(", ");
-    match refused.len().saturating_sub(NAMED) {
+    let names = first.join(", ");
+    let more = match refused.len().saturating_sub(NAMED) {
         _ if refused.is_empty() => return None,
-        0 => {}
-        more => names.push_str(&format!(" and {more} more")),
-    }
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
     Some(format!(
-        "Without a second factor these could not log in any more: {names}. For each: midclt 2fa device \
-         add NAME, or for some days: midclt 2fa grace NAME"
+        "Without a second factor these could not log in any more: {names}{more}. For each: midclt 2fa \
+         device add NAME, or for some days: midclt 2fa grace NAME"
     ))
 }

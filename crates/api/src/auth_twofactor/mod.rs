@@ -3,6 +3,7 @@
 
 mod audit;
 pub(crate) mod bypass;
+mod config;
 pub(crate) mod device;
 pub(crate) mod exemption;
 pub(crate) mod grace;
@@ -29,12 +30,13 @@ use twofactor::Settings;
 use crate::CallError;
 use crate::method::Method;
 use audit::Audit;
+use config::GetConfig;
+pub(crate) use config::emit_config;
 use import::Import;
 use login::{Authenticate, Verify};
 use preflight::Preflight;
 use secret::{GetProvisioningUri, RenewSecret};
-pub(crate) use settings::emit_config;
-use settings::{GetConfig, Update};
+use settings::Update;
 use status::GetStatus;
 use trial::{Commit, Rollback, Try};
 use unlock::Unlock;

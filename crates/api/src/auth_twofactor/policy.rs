@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::Value;
 use twofactor::{Policy, SecurityKeys, Unenrolled};
 
-use super::settings::emit_policy;
+use super::config::emit_policy;
 use super::trial;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};

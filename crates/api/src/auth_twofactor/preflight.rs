@@ -60,7 +60,7 @@ struct LockedOut {
     username: String,
     /// Its uid.
     uid: u32,
-    /// Always "NO_DEVICE".
+    /// Always `NO_DEVICE`.
     reason: &'static str,
     /// What helps.
     cure: String,
@@ -99,9 +99,10 @@ impl Slow for Preflight {
         let changes = changes.map(Tried::changes).unwrap_or_default();
         let settings = changes.settings(write.tx.settings()?);
         let policy = changes.policy(write.tx.policy()?);
-        let locked_out = match settings.asks(Settings::SSHD) {
-            true => logins.refused(write.tx, &policy, write.today()?)?,
-            false => Vec::new(),
+        let locked_out = if settings.asks(Settings::SSHD) {
+            logins.refused(write.tx, &policy, write.today()?)?
+        } else {
+            Vec::new()
         };
         let root = Root {
             active_device: write.tx.has_active_device(ROOT)?,

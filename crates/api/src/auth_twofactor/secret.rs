@@ -4,7 +4,7 @@
 use nix::errno::Errno;
 use twofactor::Settings;
 
-use super::settings::emit_config;
+use super::config::emit_config;
 use super::{ROOT, enabled_settings};
 use crate::method::{Declared, Read, Reading, Write, Writing};
 use crate::params::fields;

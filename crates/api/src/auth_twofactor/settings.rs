@@ -1,44 +1,21 @@
-//! `auth.twofactor.config` and `update`: what governs the whole machine.
+//! `auth.twofactor.update`: what governs the whole machine.
 
-use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
-use serde_json::{Value, to_value};
-use store::{ReadTx, StoreError, StoredDevice, Subject};
-use twofactor::{Changes, Digits, MAX_SPAN_SECS, Settings, TimeStep};
-use zeroize::Zeroizing;
+use serde_json::Value;
+use store::{ReadTx, StoreError, Subject};
+use twofactor::{Changes, MAX_SPAN_SECS, Settings};
 
+use super::config::{Config, emit_config, without_secret};
 use super::lockout::{Logins, Step};
-use super::policy::ShownPolicy;
 use super::secret::issue_device;
 use super::{ROOT, trial};
 use crate::alert::{Alert, AlertKind};
 use crate::devices::{self, DeviceEntry};
 use crate::error::Issue;
-use crate::event::{CONFIG, DEVICE, Event};
+use crate::event::{DEVICE, Event};
 use crate::fields::{Interval, OtpDigits, WindowSteps};
-use crate::method::{Declared, Read, Reading, Slow, Stage, Writing};
+use crate::method::{Declared, Reading, Slow, Stage, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 use crate::{CallError, lookup};
-
-fields! {
-    /// The settings, and root's first device with its secret in clear.
-    ///
-    /// `secret` is null before two-factor authentication is first turned on. Where the machine's
-    /// master key is missing, the secret cannot be read, and this is an error.
-    pub(crate) struct GetConfig {}
-}
-
-impl Declared for GetConfig {
-    const NAME: &'static str = "auth.twofactor.config";
-    type Output = Config;
-}
-
-impl Read for GetConfig {
-    fn call(self, read: &Reading<'_>) -> Result<Config, CallError> {
-        let device = read.tx.first_active_device(ROOT)?;
-        Ok(Config::in_clear(&read.tx.settings()?, device.as_ref()))
-    }
-}
 
 fields! {
     /// Changes the settings: any subset of them, and only those given. Returns all of them.
@@ -194,9 +171,10 @@ impl Slow for Update {
         let is_asking = [outcomes.stored, outcomes.live]
             .into_iter()
             .any(Step::makes_sshd_ask);
-        Ok(match is_asking {
-            true => Stage::Work(()),
-            false => Stage::Ready(None),
+        Ok(if is_asking {
+            Stage::Work(())
+        } else {
+            Stage::Ready(None)
         })
     }
 
@@ -335,120 +313,4 @@ fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(),
         ..Subject::default()
     };
     write.audit_login("issued", &root)
-}
-
-pub(crate) fn emit_config(
-    write: &mut Writing<'_, '_>,
-    settings: &Settings,
-) -> Result<(), CallError> {
-    let config = without_secret(write, settings)?;
-    write.emit(Event::changed(CONFIG, None, &config)?);
-    Ok(())
-}
-
-/// The same, with the policy, which is what changed.
-pub(super) fn emit_policy(
-    write: &mut Writing<'_, '_>,
-    policy: &ShownPolicy,
-) -> Result<(), CallError> {
-    let no_event = |_| CallError::internal("no event was made");
-    let config = without_secret(write, &write.tx.settings()?)?;
-    let mut fields = to_value(config).map_err(no_event)?;
-    if let Some(fields) = fields.as_object_mut() {
-        fields.insert("policy".to_owned(), to_value(policy).map_err(no_event)?);
-    }
-    write.emit(Event::changed(CONFIG, None, &fields)?);
-    Ok(())
-}
-
-fn without_secret(write: &Writing<'_, '_>, settings: &Settings) -> Result<Config, CallError> {
-    let first = match devices::first_active(write.tx, ROOT) {
-        // What is turned off needs no device that can be read.
-        Err(CallError::Store(StoreError::Damaged { .. })) if !settings.enabled => None,
-        first => first?,
-    };
-    let shape = first.map(|record| (record.digits, record.step));
-    Ok(Config::new(settings, ShownSecret::Withheld, shape))
-}
-
-/// The settings as the original shows them, in its order.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Config {
-    /// Always 1.
-    id: u8,
-    /// Digits of a code.
-    otp_digits: u8,
-    /// The secret in base32, or null before there is one.
-    #[serde(skip_serializing_if = "ShownSecret::is_withheld")]
-    #[schemars(with = "Option<String>")]
-    secret: ShownSecret,
-    /// Steps accepted on each side of now.
-    window: u8,
-    /// Seconds that a code is valid for.
-    interval: u32,
-    /// Which services ask for a code.
-    services: Services,
-    /// Whether a code is asked for at all.
-    enabled: bool,
-}
-
-/// Which services ask for a code.
-#[derive(Serialize, JsonSchema)]
-#[schemars(inline)]
-struct Services {
-    /// Whether sshd does.
-    ssh: bool,
-}
-
-impl Config {
-    fn in_clear(settings: &Settings, device: Option<&StoredDevice>) -> Self {
-        let shape = device.map(|stored| (stored.device.digits, stored.device.step));
-        Self::new(settings, ShownSecret::of(device), shape)
-    }
-
-    /// `shape` is how the codes of root's first device look, if there is one; else the next one's
-    /// will look as the settings say.
-    fn new(settings: &Settings, secret: ShownSecret, shape: Option<(Digits, TimeStep)>) -> Self {
-        let (digits, step) = shape.unwrap_or((settings.digits, settings.step));
-        Self {
-            id: 1,
-            otp_digits: digits.get(),
-            secret,
-            window: settings.window.steps(),
-            interval: step.as_secs(),
-            services: Services { ssh: settings.ssh },
-            enabled: settings.enabled,
-        }
-    }
-}
-
-/// What is shown of the secret.
-enum ShownSecret {
-    /// It is not for this reader, or cannot be read.
-    Withheld,
-    /// There is none.
-    None,
-    /// All of it.
-    Clear(Zeroizing<String>),
-}
-
-impl ShownSecret {
-    fn of(stored: Option<&StoredDevice>) -> Self {
-        stored.map_or(Self::None, |stored| {
-            Self::Clear(stored.device.secret.to_base32())
-        })
-    }
-
-    const fn is_withheld(&self) -> bool {
-        matches!(self, Self::Withheld)
-    }
-}
-
-impl Serialize for ShownSecret {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Withheld | Self::None => serializer.serialize_none(),
-            Self::Clear(secret) => serializer.serialize_str(secret),
-        }
-    }
 }

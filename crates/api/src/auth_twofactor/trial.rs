@@ -4,188 +4,22 @@
 //! The store decides what counts now ([`store::ReadTx::settings`]); here a trial begins, ends, and is
 //! told of.
 
-use nix::errno::Errno;
-use schemars::JsonSchema;
-use serde::Serialize;
-use serde_json::Value;
-use store::{ReadTx, TrialRecord, TrialState};
-use twofactor::{Changes, RolledBack, Settings, Trial, TrialSecs};
+mod begin;
+mod shown;
 
-use super::lockout::{Logins, Step};
-use super::policy::{self, ShownPolicy};
-use super::settings::{ServiceChanges, check_span, emit_config, emit_policy};
-use super::{ROOT, settings};
+use nix::errno::Errno;
+use store::{ReadTx, TrialRecord, TrialState};
+use twofactor::{Changes, RolledBack};
+
+use super::config::{emit_config, emit_policy};
+use super::policy::ShownPolicy;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
-use crate::bounded::{Id, Service, Whole};
-use crate::error::Issue;
-use crate::fields::WindowSteps;
-use crate::method::{Declared, Reading, Slow, Stage, Write, WriteCall, Writing};
-use crate::params::{At, Field, Issues, decode_object, fields};
-
-fields! {
-    /// Tries settings and policy: they count at once, at every door, and are rolled back by themselves.
-    ///
-    /// They are kept when somebody logs in through the service by a code whom nobody asked for one
-    /// before, or by auth.twofactor.commit. Else they end after the seconds given, and with this boot
-    /// of the machine. One trial at a time. What an administrator changes meanwhile is kept whatever
-    /// becomes of it; turning two-factor authentication off ends it.
-    pub(crate) struct Try {
-        /// What to try.
-        auth_twofactor_try: ToTry,
-    }
-}
-
-fields! {
-    /// What to try.
-    pub(crate) struct ToTry {
-        /// The settings and the policy.
-        changes: Tried,
-        /// For how long; 300 seconds if it is not given.
-        seconds: Option<Whole<30, 3600>>,
-        /// The service that a login has to come through to keep them; sshd if it is not given.
-        service: Option<Service>,
-    }
-}
-
-fields! {
-    /// What can be tried: not how codes look, which is the devices' own.
-    pub(crate) struct Tried {
-        /// Whether a code is asked for at all.
-        enabled: Option<bool>,
-        /// Steps accepted on each side of now.
-        window: Option<WindowSteps>,
-        /// Which services ask for a code.
-        services: Option<ServiceChanges>,
-        /// The rules for accounts, as auth.twofactor.policy.update takes them.
-        policy: Option<policy::Changes>,
-    }
-}
-
-impl Field for ToTry {
-    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
-        decode_object(value, at, issues)
-    }
-}
-
-impl Field for Tried {
-    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
-        decode_object(value, at, issues)
-    }
-}
-
-impl Tried {
-    pub(super) fn changes(&self) -> Changes {
-        let mut changes = Changes {
-            enabled: self.enabled,
-            ssh: ServiceChanges::ssh(self.services.as_ref()),
-            window: self.window.map(|window| window.0),
-            ..Changes::default()
-        };
-        if let Some(policy) = &self.policy {
-            policy.add_to(&mut changes);
-        }
-        changes
-    }
-}
-
-/// The name of the object, for what is wrong in it.
-const OBJECT: &str = "auth_twofactor_try.changes";
-
-impl Declared for Try {
-    const NAME: &'static str = "auth.twofactor.try";
-    type Output = Begun;
-}
-
-impl Slow for Try {
-    type Job = ();
-    type Found = Option<Logins>;
-
-    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
-        let old = read.tx.settings()?;
-        let new = self.auth_twofactor_try.changes.changes().settings(old);
-        Ok(match (Step { old, new }).makes_sshd_ask() {
-            true => Stage::Work(()),
-            false => Stage::Ready(None),
-        })
-    }
-
-    fn work((): ()) -> Result<Stage<(), Option<Logins>>, CallError> {
-        Ok(Stage::Ready(Some(Logins::look())))
-    }
-
-    fn finish(
-        &self,
-        seen: &Option<Logins>,
-        write: &mut Writing<'_, '_>,
-    ) -> Result<Begun, CallError> {
-        let wanted = &self.auth_twofactor_try;
-        settle(write)?;
-        refuse_second(write.tx)?;
-        let changes = wanted.changes.changes();
-        let old = write.tx.settings()?;
-        let step = Step {
-            old,
-            new: changes.settings(old),
-        };
-        self.check(write, &changes, step, seen.as_ref())?;
-        let lasts = wanted.seconds.and_then(|secs| TrialSecs::new(secs.0));
-        let lasts = lasts.unwrap_or_default();
-        let trial = Trial::new(changes, write.clocks().boot, lasts);
-        let service = wanted.service.as_ref();
-        let service = service.map_or(Settings::SSHD, Service::as_str);
-        let old_policy = write.tx.policy()?;
-        let id = write.tx.begin_trial(&trial, service)?;
-        write.wake_in(u64::from(lasts.get()));
-        write.audit("begun")?;
-        tell(write, &changes)?;
-        let how_long = format!("on trial for {} s", lasts.get());
-        settings::alert(write, step, &how_long)?;
-        policy::alert(write, &old_policy, &changes.policy(old_policy), &how_long)?;
-        let until = write.tx.now().saturating_add_secs(u64::from(lasts.get()));
-        Ok(Begun {
-            id,
-            until: until.as_secs(),
-            changes: ShownChanges::new(&changes),
-        })
-    }
-}
-
-impl Try {
-    fn check(
-        &self,
-        write: &Writing<'_, '_>,
-        changes: &Changes,
-        step: Step,
-        seen: Option<&Logins>,
-    ) -> Result<(), CallError> {
-        let policy = changes.policy(write.tx.policy()?);
-        policy
-            .validated()
-            .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
-        if changes.window.is_some() {
-            check_span(write.tx, &step.new, &format!("{OBJECT}.window"))?;
-        }
-        // A trial makes no device, since it could not take it back.
-        if step.new.enabled && !step.old.enabled && !write.tx.has_active_device(ROOT)? {
-            let message = "root has no device. To set one up: midclt 2fa device add root";
-            let issue = Issue::new(format!("{OBJECT}.enabled"), message);
-            return Err(CallError::Invalid(vec![issue]));
-        }
-        step.check(write.tx, &policy, write.today()?, seen, OBJECT)
-    }
-}
-
-fn refuse_second(tx: &ReadTx<'_>) -> Result<(), CallError> {
-    let Some((record, left)) = tx.live_trial()? else {
-        return Ok(());
-    };
-    let message = format!(
-        "The trial {} runs for another {left} s. To end it: midclt call auth.twofactor.rollback",
-        record.id
-    );
-    Err(CallError::refused(Errno::EBUSY, message))
-}
+use crate::bounded::Id;
+use crate::method::{Declared, Write, WriteCall, Writing};
+use crate::params::fields;
+pub(super) use begin::{Tried, Try};
+pub(super) use shown::{ShownRollback, ShownTrial};
 
 fields! {
     /// Keeps the settings that are on trial.
@@ -279,10 +113,11 @@ pub(super) fn end_whichever(write: &mut Writing<'_, '_>) -> Result<(), CallError
     }
 }
 
+/// The seconds that are left of a trial, or why there are none.
+type Left = Result<u64, RolledBack>;
+
 /// A trial that nobody was told the end of, and whether it is over.
-fn not_told(
-    write: &Writing<'_, '_>,
-) -> Result<Option<(TrialRecord, Result<u64, RolledBack>)>, CallError> {
+fn not_told(write: &Writing<'_, '_>) -> Result<Option<(TrialRecord, Left)>, CallError> {
     let record = write.tx.trial()?;
     let record = record.filter(|record| record.state == TrialState::Live);
     Ok(record.map(|record| {
@@ -366,118 +201,5 @@ fn tell(write: &mut Writing<'_, '_>, changed: &Changes) -> Result<(), CallError>
         Ok(policy) if changed.concern_policy() => emit_policy(write, &ShownPolicy::new(&policy)),
         // A policy that is damaged must not stand in the way of turning it off.
         _ => emit_config(write, &settings),
-    }
-}
-
-/// A trial that has begun.
-#[derive(Serialize, JsonSchema)]
-pub(crate) struct Begun {
-    /// Its number; never used again for another one.
-    id: i64,
-    /// When it ends by itself, in seconds since 1970, UTC, if nobody sets the clock.
-    until: u64,
-    /// What is tried.
-    changes: ShownChanges,
-}
-
-/// What is tried.
-#[derive(Clone, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub(crate) struct ShownChanges {
-    /// Whether a code is asked for at all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enabled: Option<bool>,
-    /// Steps accepted on each side of now.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    window: Option<u8>,
-    /// Which services ask for a code.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    services: Option<ShownServices>,
-    /// The rules for accounts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    policy: Option<policy::ShownChanges>,
-}
-
-/// Which services ask for a code.
-#[derive(Clone, Serialize, JsonSchema)]
-#[schemars(inline)]
-struct ShownServices {
-    /// Whether sshd does.
-    ssh: bool,
-}
-
-impl ShownChanges {
-    fn new(changes: &Changes) -> Self {
-        Self {
-            enabled: changes.enabled,
-            window: changes.window.map(twofactor::Window::steps),
-            services: changes.ssh.map(|ssh| ShownServices { ssh }),
-            policy: policy::ShownChanges::new(changes),
-        }
-    }
-}
-
-/// The trial that is on.
-#[derive(Clone, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub(crate) struct ShownTrial {
-    /// Its number.
-    id: i64,
-    /// When it ends by itself, in seconds since 1970, UTC, if nobody sets the clock.
-    until: u64,
-    /// How many seconds that are.
-    seconds_left: u64,
-    /// The service that a login has to come through to keep it.
-    service: String,
-    /// What is tried, and was not changed since by an administrator.
-    changes: ShownChanges,
-}
-
-impl ShownTrial {
-    pub(super) fn stored(tx: &ReadTx<'_>) -> Result<Option<Self>, CallError> {
-        let live = tx.live_trial()?;
-        Ok(live.map(|(record, seconds_left)| Self {
-            id: record.id,
-            until: record.until.as_secs(),
-            seconds_left,
-            service: record.service,
-            changes: ShownChanges::new(&record.trial.changes),
-        }))
-    }
-}
-
-/// The last trial, if it was rolled back and nothing was changed since.
-#[derive(Clone, Serialize, JsonSchema)]
-#[schemars(inline)]
-pub(crate) struct ShownRollback {
-    /// When that was noticed, in seconds since 1970, UTC.
-    at: u64,
-    /// Its number.
-    id: i64,
-    /// "deadline", "reboot" or "asked".
-    why: &'static str,
-}
-
-impl ShownRollback {
-    pub(super) fn stored(read: &Reading<'_>) -> Result<Option<Self>, CallError> {
-        let Some(record) = read.tx.trial()? else {
-            return Ok(None);
-        };
-        let (why, at) = match record.state {
-            TrialState::RolledBack(why) => (why, record.ended),
-            TrialState::Live => match record.trial.left(read.clocks.boot) {
-                Ok(_) => return Ok(None),
-                Err(why) => (why, None),
-            },
-            TrialState::Committed | TrialState::Forgotten => return Ok(None),
-        };
-        let at = at.unwrap_or(read.clocks.wall).as_secs();
-        let why = match why {
-            RolledBack::Deadline => "deadline",
-            RolledBack::Reboot => "reboot",
-            RolledBack::Asked => "asked",
-        };
-        let id = record.id;
-        Ok(Some(Self { at, id, why }))
     }
 }
