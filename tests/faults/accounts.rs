@@ -123,7 +123,9 @@ fn on_a_full_disk_no_code_is_good_twice_and_no_guess_is_free() {
         false,
         "durable"
     );
+    site.daemon.unenrolled("ALLOW");
     site.call("auth.twofactor.update", json!([{"enabled": true}]));
+    site.daemon.unenrolled("DENY");
     for door in &pockets.accepted {
         let verdict = site.verdict(door);
         assert_ne!(

@@ -136,8 +136,8 @@ fn a_subscriber_that_does_not_keep_up_is_told_and_costs_little() {
     assert_eq!(end["params"]["error"]["errname"], "ENOBUFS");
     slow.assert_silent(Duration::from_millis(100));
     slow.call("core.subscribe", json!(["auth.twofactor.config"]));
-    socket.call("auth.twofactor.update", json!([{"enabled": true}]));
-    assert_eq!(slow.event()["params"]["fields"]["enabled"], true);
+    socket.call("auth.twofactor.update", json!([{"otp_digits": 8}]));
+    assert_eq!(slow.event()["params"]["fields"]["otp_digits"], 8);
 }
 
 /// Group commit makes events in bursts, of as many calls as can wait for the writer. Whoever reads
@@ -156,7 +156,7 @@ fn a_subscriber_that_reads_misses_nothing() {
                 "after {events}: {event}"
             );
             events += 1;
-            if event["params"]["fields"]["enabled"] == true {
+            if event["params"]["fields"]["otp_digits"] == 8 {
                 return events;
             }
         }
@@ -177,7 +177,7 @@ fn a_subscriber_that_reads_misses_nothing() {
             });
         }
     });
-    let last = json!([{"enabled": true}]);
+    let last = json!([{"otp_digits": 8}]);
     daemon.connect().call("auth.twofactor.update", last);
     let events = reading.join().unwrap();
     assert_eq!(events, audited(&daemon.state_dir(), "changed"));
