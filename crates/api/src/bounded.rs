@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
-use twofactor::{AccountName, TimeStep, UnixTime};
+use twofactor::{AccountName, Fingerprint, TimeStep, UnixTime};
 
 use crate::fields::integer;
 use crate::params::{At, Field, Issues};
@@ -146,6 +146,25 @@ impl Field for Service {
 
 inline_schema!([] Service, |_| {
     json_schema!({ "type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$" })
+});
+
+/// The fingerprint of an SSH key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyPrint(pub(crate) Fingerprint);
+
+impl Field for KeyPrint {
+    fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
+        let print = Fingerprint::parse(String::decode(value, at, issues)?.trim());
+        if print.is_none() {
+            let message = "Should be SHA256: and 43 characters, as ssh-keygen -lf prints it";
+            issues.out_of_range(at, message);
+        }
+        print.map(Self)
+    }
+}
+
+inline_schema!([] KeyPrint, |_| {
+    json_schema!({ "type": "string", "pattern": "^SHA256:[A-Za-z0-9+/]{43}$" })
 });
 
 /// A user id. The last one means nobody (chown(2)).

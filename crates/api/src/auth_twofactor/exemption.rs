@@ -10,7 +10,7 @@ use twofactor::{Account, AccountName, UnixTime};
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
-use crate::bounded::{Id, Line, Moment, Username};
+use crate::bounded::{Id, KeyPrint, Line, Moment, Username};
 use crate::door::span;
 use crate::error::Issue;
 use crate::method::{Declared, Method, OnAccount, Read, Reading, Write, Writing};
@@ -27,6 +27,9 @@ pub(crate) struct Exemption {
     id: i64,
     /// The account.
     username: String,
+    /// The fingerprint of the key that it holds for alone, at sshd; null where it holds for whatever the
+    /// account proves.
+    key: Option<String>,
     /// The first second at which it is asked again, since 1970, UTC.
     until: u64,
     /// Why.
@@ -40,6 +43,7 @@ impl Exemption {
         Self {
             id: record.id,
             username,
+            key: record.key.map(|key| key.to_string()),
             until: record.until.as_secs(),
             reason: record.reason,
             created: record.created.as_secs(),
@@ -67,7 +71,8 @@ fields! {
     /// Exempts an account: until the date it is not asked for a code by any service.
     ///
     /// Meant for accounts that programs use. A program that logs in with a key is refused all the
-    /// same where sshd itself demands a second method.
+    /// same where sshd itself demands a second method. With `key` it holds for logins at sshd by that
+    /// one key, which must not be a certificate.
     pub(crate) struct CreateExemption {
         /// Whom, how long and why.
         exemption_create: NewExemption,
@@ -84,6 +89,8 @@ fields! {
         until: Moment,
         /// Why, for whoever reads the list or the audit.
         reason: Line,
+        /// The fingerprint of a key, as `ssh-keygen -lf` prints it: SHA256 and the rest.
+        key: Option<KeyPrint>,
     }
 }
 
@@ -123,19 +130,25 @@ impl OnAccount for CreateExemption {
     }
 
     fn call(&self, account: &Account, write: &mut Writing<'_, '_>) -> Result<Exemption, CallError> {
-        let NewExemption { until, reason, .. } = &self.exemption_create;
+        let NewExemption {
+            until, reason, key, ..
+        } = &self.exemption_create;
         let today = write.today()?;
         self.exemption_create.check(today)?;
         write.tx.ensure_account(account)?;
         let id = write.tx.add_exemption(account.uid, until.0, &reason.0)?;
+        if let Some(key) = key {
+            write.tx.bind_exemption(id, key.0)?;
+        }
         write.audit("granted")?;
         write.alert(Alert {
             kind: AlertKind::Exemption,
             account: Some(account.name.clone()),
             source: None,
             message: format!(
-                "'{}' is not asked for a code for {}: {}",
+                "'{}'{} is not asked for a code for {}: {}",
                 account.name,
+                key.map_or_else(String::new, |key| format!(" with the key {}", key.0)),
                 span(until.0.since(today)),
                 reason.0
             ),
@@ -144,6 +157,7 @@ impl OnAccount for CreateExemption {
         Ok(Exemption {
             id,
             username: account.name.as_str().to_owned(),
+            key: key.map(|key| key.0.to_string()),
             until: until.0.as_secs(),
             reason: reason.0.clone(),
             created: write.tx.now().as_secs(),

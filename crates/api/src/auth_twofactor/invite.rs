@@ -20,7 +20,7 @@ const USUAL_HOURS: u32 = 24;
 /// A text that opens something, to be sent to this one caller.
 #[derive(JsonSchema)]
 #[schemars(transparent)]
-pub(crate) struct ShownText(#[schemars(with = "String")] pub(super) Zeroizing<String>);
+pub(crate) struct ShownText(#[schemars(with = "String")] pub(crate) Zeroizing<String>);
 
 impl Serialize for ShownText {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -126,6 +126,17 @@ impl OnAccount for CreateInvite {
     }
 }
 
+/// Whether an account may set up its first device with an invite now.
+///
+/// # Errors
+/// The state cannot be read.
+pub(crate) fn may_enrol(write: &Writing<'_, '_>, uid: u32) -> Result<bool, CallError> {
+    let today = write.today()?;
+    let invites = write.tx.invites_for(uid)?;
+    let is_invited = invites.iter().any(|invite| today < invite.until);
+    Ok(is_invited && !write.tx.has_active_device(uid)?)
+}
+
 /// An invite as somebody typed it. What cannot be one is `None`, and is refused like a wrong one.
 #[derive(Debug)]
 pub(crate) struct TypedInvite(Option<LookupHash>);
@@ -158,7 +169,7 @@ impl JsonSchema for TypedInvite {
 
 impl TypedInvite {
     /// Uses up the invite of this account, if it is one that is not over.
-    pub(super) fn use_up(&self, write: &mut Writing<'_, '_>, uid: u32) -> Result<bool, CallError> {
+    pub(crate) fn use_up(&self, write: &mut Writing<'_, '_>, uid: u32) -> Result<bool, CallError> {
         let Some(typed) = &self.0 else {
             return Ok(false);
         };

@@ -88,7 +88,7 @@ impl Login {
     }
 }
 
-pub(super) fn text(nullable: Option<&NullableText>) -> &str {
+pub(crate) fn text(nullable: Option<&NullableText>) -> &str {
     nullable
         .and_then(|nullable| nullable.0.as_deref())
         .unwrap_or_default()

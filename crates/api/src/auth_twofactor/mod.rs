@@ -10,7 +10,7 @@ pub(crate) mod grace;
 mod import;
 pub(crate) mod invite;
 mod lockout;
-mod login;
+pub(crate) mod login;
 pub(crate) mod people;
 pub(crate) mod policy;
 mod preflight;

@@ -150,6 +150,12 @@ pub(super) fn wrong() -> Answer {
     Answer::of(Verdict::Wrong, message)
 }
 
+pub(super) fn wrong_invite() -> Answer {
+    let message =
+        "This invite is wrong, was used, or is over. Ask the administrator for another one";
+    Answer::of(Verdict::Wrong, message)
+}
+
 pub(super) fn wrong_recovery() -> Answer {
     let message = "This recovery code is wrong, or was used already";
     Answer::of(Verdict::Wrong, message)

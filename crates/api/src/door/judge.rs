@@ -9,6 +9,7 @@ use twofactor::{
 use super::recovery::{self, Hashed, Typed};
 use super::{Answer, Attempt, Verdict, answer};
 use crate::alert::{Alert, AlertKind};
+use crate::auth_twofactor::invite::TypedInvite;
 use crate::method::Writing;
 use crate::{CallError, devices};
 
@@ -38,7 +39,7 @@ pub(crate) fn judge(
     let limits = write.tx.policy()?.limits;
     let budget = match attempt.typed {
         Some(Typed::Recovery(_) | Typed::TooSoon) => Budget::Recovery,
-        Some(Typed::Code(_)) | None => Budget::Codes,
+        Some(Typed::Code(_) | Typed::Invite(_)) | None => Budget::Codes,
     };
     let charge = Charge {
         attempt,
@@ -61,6 +62,7 @@ pub(crate) fn judge(
         Some(Typed::Code(typed)) => charge.code(write, typed, counting, tally),
         Some(Typed::Recovery(hashed)) => charge.recovery(write, hashed, tally),
         Some(Typed::TooSoon) => Ok(answer::too_soon()),
+        Some(Typed::Invite(invite)) => charge.invite(write, invite, tally),
     }
 }
 
@@ -107,6 +109,25 @@ impl Charge<'_> {
                 self.wrong(write, tally, answer::wrong())
             }
             Judged::Malformed => Ok(answer::malformed()),
+        }
+    }
+
+    /// Uses up the invite, if it is right. That is no login: it forgives nothing, and makes no source a
+    /// known one.
+    fn invite(
+        &self,
+        write: &mut Writing<'_, '_>,
+        invite: &TypedInvite,
+        tally: Tally,
+    ) -> Result<Answer, CallError> {
+        let is_right = match self.attempt.who.known_uid() {
+            Some(uid) => invite.use_up(write, uid)?,
+            None => false,
+        };
+        if is_right {
+            Ok(Answer::of(Verdict::Accepted, ""))
+        } else {
+            self.wrong(write, tally, answer::wrong_invite())
         }
     }
 

@@ -11,7 +11,9 @@ mod recovery;
 mod who;
 
 use store::{BypassRecord, Subject};
-use twofactor::{Budget, Reason, Requirement, Settings, Source, SshKey, Standing, Trial, UnixTime};
+use twofactor::{
+    Budget, Policy, Reason, Requirement, Settings, Source, SshKey, Standing, Trial, UnixTime,
+};
 
 pub(crate) use answer::{Answer, Verdict, span};
 pub(crate) use factor::Factor;
@@ -21,7 +23,7 @@ pub(crate) use who::Who;
 
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
-use crate::auth_twofactor::trial;
+use crate::auth_twofactor::{invite, trial};
 use crate::method::{Reading, Writing};
 
 /// Somebody at a door.
@@ -43,6 +45,11 @@ impl Attempt<'_> {
     /// lets anybody in.
     const fn is_proven(&self) -> bool {
         self.factor.is_proven()
+    }
+
+    /// Whether somebody stands at the door who has just proven a password or a key.
+    const fn is_login(&self) -> bool {
+        matches!(self.factor, Factor::Password | Factor::Key(_))
     }
 
     /// The key that sshd has seen proven. What other services say of keys counts like a password.
@@ -84,8 +91,23 @@ pub(crate) fn decide(
     let policy = write.tx.policy()?;
     let today = write.tx.today()?;
     let standing = standing(write, attempt)?;
-    match standing.requirement(&policy, today) {
-        Requirement::Code => asked(write, attempt, &standing),
+    let mut answer = open_or_not(write, attempt, &standing, (&policy, today))?;
+    let is_without = matches!(answer.verdict, Verdict::NotRequired | Verdict::NotEnrolled);
+    // An invite shows nothing to somebody who has proven nothing, or nobody knows what.
+    if let (true, true, Some(uid)) = (is_without, attempt.is_login(), attempt.who.known_uid()) {
+        answer.may_enrol = invite::may_enrol(write, uid)?;
+    }
+    Ok(answer)
+}
+
+fn open_or_not(
+    write: &mut Writing<'_, '_>,
+    attempt: &Attempt<'_>,
+    standing: &Standing,
+    (policy, today): (&Policy, UnixTime),
+) -> Result<Answer, CallError> {
+    match standing.requirement(policy, today) {
+        Requirement::Code => asked(write, attempt, standing),
         Requirement::NotRequired(Reason::SecurityKey) => {
             let message = "No code was asked for: your security key counts for both factors";
             pass(write, attempt, Answer::of(Verdict::NotRequired, message))
@@ -122,9 +144,7 @@ fn asked(
     standing: &Standing,
 ) -> Result<Answer, CallError> {
     let mut answer = judge(write, attempt, &Counting::AtDoor)?;
-    // What nobody has proven a password or a key for is no login.
-    let is_login = matches!(attempt.factor, Factor::Password | Factor::Key(_));
-    if answer.verdict != Verdict::Accepted || !is_login {
+    if answer.verdict != Verdict::Accepted || !attempt.is_login() {
         return Ok(answer);
     }
     let today = write.tx.today()?;

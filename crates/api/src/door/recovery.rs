@@ -6,6 +6,7 @@ use twofactor::{Budget, LookupHash, LookupSecret, Salt, Source, find};
 
 use super::Who;
 use crate::CallError;
+use crate::auth_twofactor::invite::TypedInvite;
 use crate::method::{Reading, Writing};
 
 /// What somebody typed.
@@ -17,6 +18,8 @@ pub(crate) enum Typed<'a> {
     Recovery(&'a Hashed),
     /// Something of that form that was not hashed, because the budget was used up.
     TooSoon,
+    /// An invite for a first device.
+    Invite(&'a TypedInvite),
 }
 
 impl<'a> Typed<'a> {

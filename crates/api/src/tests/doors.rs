@@ -2,6 +2,8 @@
 
 mod asked;
 mod clocks;
+mod enrol;
+mod keys;
 mod throttle;
 
 use twofactor::{LookupSecret, Salt, Secret};

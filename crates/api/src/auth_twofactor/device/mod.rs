@@ -2,6 +2,7 @@
 
 mod confirm;
 mod create;
+mod enrol;
 
 use nix::errno::Errno;
 use serde_json::Value;
@@ -19,6 +20,7 @@ use crate::method::{Declared, Method, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 use confirm::ConfirmDevice;
 use create::CreateDevice;
+use enrol::EnrolDevice;
 
 /// How many are listed, where nobody says.
 const USUAL: u32 = 1000;
@@ -204,6 +206,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method::write::<ConfirmDevice>(),
     Method::on_account::<CreateDevice>(),
     Method::write::<DeleteDevice>(),
+    Method::write::<EnrolDevice>(),
     Method::read::<QueryDevices>(),
     Method::write::<UpdateDevice>(),
 ];
