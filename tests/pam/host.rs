@@ -86,7 +86,10 @@ impl Host {
 
     /// Turns sshd's door off, or all of it.
     pub(super) fn change(&mut self, change: &serde_json::Value) {
+        // Turned on while somebody would be locked out, it is refused.
+        self.site.daemon.unenrolled("ALLOW");
         self.site.call("auth.twofactor.update", json!([change]));
+        self.site.daemon.unenrolled("DENY");
     }
 }
 

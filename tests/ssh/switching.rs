@@ -10,6 +10,8 @@ use super::door::{CODE, Door, EITHER, PASSWORD, check, passes, refused};
 fn off_for_sshd_a_key_or_a_password_is_enough_and_on_again_it_is_not() {
     let mut door = Door::new(EITHER);
     let [alice, bob] = door.enrolled(["alice", "bob"]);
+    // Turned on while somebody would be locked out, it is refused.
+    door.site.daemon.unenrolled("ALLOW");
     for _ in 0..2 {
         let off = json!([{"services": {"ssh": false}}]);
         door.site.call("auth.twofactor.update", off);
@@ -51,6 +53,8 @@ fn off_for_sshd_a_key_or_a_password_is_enough_and_on_again_it_is_not() {
 fn switching_while_logins_run_loses_nobody_and_lets_nobody_in() {
     let mut door = Door::new(EITHER);
     let [(alice, phone), (bob, _)] = door.enrolled(["alice", "bob"]);
+    // Turned on while somebody would be locked out, it is refused.
+    door.site.daemon.unenrolled("ALLOW");
     let mut switch = door.site.daemon.connect();
     let switching = thread::spawn(move || {
         for round in 0..40 {
