@@ -10,3 +10,5 @@ mod restarts;
 mod service;
 mod site;
 mod units;
+
+pub(crate) use site::packages;

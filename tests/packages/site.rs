@@ -13,7 +13,7 @@ pub(super) const SOCKET: &str = "/run/middleware/middlewared.sock";
 const PACKAGES: &str = "/opt/packages";
 
 /// Builds the packages with this number behind the version.
-pub(super) fn packages(out: &Path, revision: u32) -> Vec<PathBuf> {
+pub(crate) fn packages(out: &Path, revision: u32) -> Vec<PathBuf> {
     let options = deb::Options {
         out: out.to_owned(),
         programs: Some(binaries::directory().to_owned()),

@@ -23,6 +23,7 @@ use tempfile::TempDir;
 pub use bmc::Bmc;
 pub use console::Console;
 
+use crate::Login;
 use crate::process::wait_for_exit;
 
 /// The accounts of a Debian guest, and their passwords.
@@ -192,9 +193,10 @@ impl Guest {
             .expect("the serial line leads to a management controller")
     }
 
-    /// Where its sshd is reached, on the loopback of the host.
-    pub fn ssh_port(&self) -> u16 {
-        self.ssh_port.expect("a guest with a network")
+    /// Somebody who is about to log in from outside, with the OpenSSH client of the host.
+    pub fn ssh(&self, account: &str) -> Login {
+        let port = self.ssh_port.expect("a guest with a network");
+        Login::to_port(port, self.dir.path(), account)
     }
 
     /// Waits until it has switched itself off.

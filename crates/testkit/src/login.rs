@@ -16,6 +16,9 @@ use crate::process::run_with_input;
 /// How long one login may take, with refusals that take some seconds each.
 const LIMIT: Duration = Duration::from_secs(90);
 
+/// Where a private machine's sshd listens.
+const MACHINE_PORT: u16 = 2222;
+
 /// What is run at the other end, and what it prints.
 const COMMAND: &str = "echo in as $(id -un)";
 
@@ -45,8 +48,9 @@ done
 /// Somebody who is about to log in.
 #[derive(Clone, Debug)]
 pub struct Login {
-    namespace: Arc<Namespace>,
-    machine_dir: PathBuf,
+    namespace: Option<Arc<Namespace>>,
+    port: u16,
+    dir: PathBuf,
     account: String,
     answers: String,
     options: Vec<String>,
@@ -79,10 +83,21 @@ pub struct Begun {
 }
 
 impl Login {
-    pub(crate) fn new(namespace: Arc<Namespace>, machine_dir: &Path, account: &str) -> Self {
+    /// To a private machine, from itself.
+    pub(crate) fn new(namespace: Arc<Namespace>, dir: &Path, account: &str) -> Self {
+        let login = Self::to_port(MACHINE_PORT, dir, account);
         Self {
-            namespace,
-            machine_dir: machine_dir.to_path_buf(),
+            namespace: Some(namespace),
+            ..login
+        }
+    }
+
+    /// To whoever listens on this port of the host. What the login leaves behind is in `dir`.
+    pub(crate) fn to_port(port: u16, dir: &Path, account: &str) -> Self {
+        Self {
+            namespace: None,
+            port,
+            dir: dir.to_path_buf(),
             account: account.to_owned(),
             answers: String::new(),
             options: Vec::new(),
@@ -162,7 +177,7 @@ impl Login {
     fn place(&self) -> PathBuf {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let dir = self.machine_dir.join(format!("login-{number}"));
+        let dir = self.dir.join(format!("login-{number}"));
         fs::create_dir(&dir).expect("create the login's directory");
         fs::write(dir.join("answers"), &self.answers).expect("write the answers");
         fs::write(dir.join("typed"), &self.typed).expect("write what is typed");
@@ -191,8 +206,15 @@ impl Login {
 
     /// Nothing of the caller's own settings, keys or agent.
     fn ssh(&self, dir: &Path) -> Command {
-        let mut ssh = self.namespace.enter();
-        ssh.args(["ssh", "-F", "none", "-p", "2222"]);
+        let mut ssh = match &self.namespace {
+            Some(namespace) => {
+                let mut inside = namespace.enter();
+                inside.arg("ssh");
+                inside
+            }
+            None => Command::new("ssh"),
+        };
+        ssh.args(["-F", "none", "-p"]).arg(self.port.to_string());
         for option in &self.options {
             ssh.args(["-o", option]);
         }
