@@ -18,8 +18,6 @@ pub struct System {
     pub root: Root,
     /// The program.
     pub sshd: PathBuf,
-    /// A host key in place of the machine's own, which only root can read.
-    pub host_key: Option<PathBuf>,
 }
 
 /// A connection that could be made.
@@ -128,7 +126,6 @@ impl System {
         Self {
             root,
             sshd: "/usr/sbin/sshd".into(),
-            host_key: None,
         }
     }
 
@@ -169,6 +166,8 @@ pub struct View<'a> {
     pub config: Config,
     directory: Directory,
     main: PathBuf,
+    /// A host key for an image, which has none yet.
+    key: Option<PathBuf>,
 }
 
 impl<'a> View<'a> {
@@ -180,11 +179,17 @@ impl<'a> View<'a> {
         let config = Config::read(&system.root, plan)?;
         let directory = Directory::create()?;
         let main = config.render(&directory.0)?;
+        let key = if system.root.is_host() {
+            None
+        } else {
+            Some(throwaway_key(&directory.0)?)
+        };
         Ok(Self {
             system,
             config,
             directory,
             main,
+            key,
         })
     }
 
@@ -247,7 +252,7 @@ impl<'a> View<'a> {
     fn ask(&self, config: &Path, arguments: &[&str]) -> Result<String, Error> {
         let mut command = self.system.command()?;
         command.args(arguments).arg("-f").arg(config);
-        if let Some(key) = &self.system.host_key {
+        if let Some(key) = &self.key {
             command.arg("-h").arg(key);
         }
         program::output(&mut command, LIMIT).map_err(|error| self.explain(error))
@@ -263,6 +268,16 @@ impl<'a> View<'a> {
             other => other,
         }
     }
+}
+
+/// sshd says nothing without a host key.
+fn throwaway_key(directory: &Path) -> Result<PathBuf, Error> {
+    let key = directory.join("host_key");
+    let mut command = Command::new("ssh-keygen");
+    command
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(&key);
+    program::output(&mut command, LIMIT).map(|_| key)
 }
 
 /// Older names of keywords.

@@ -1,6 +1,9 @@
 //! Tests with the real sshd, in a mount namespace where it has its `/run/sshd`.
 
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
+use std::process::{Child, Stdio};
+use std::sync::LazyLock;
 
 use tempfile::TempDir;
 
@@ -9,13 +12,41 @@ use crate::dropin::{DropIn, Mode, RootDoor};
 use crate::methods::{EITHER, KEY};
 use crate::{DROPIN, write};
 
-/// As a root of its own where it runs without rights.
-const WRAPPER: &str = r#"#!/bin/sh
-user=
-[ "$(id -u)" -eq 0 ] || user='--user --map-root-user'
-exec unshare $user --mount --propagation private sh -c '
-  mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && exec /usr/sbin/sshd "$@"' sshd "$@"
-"#;
+/// A mount namespace with a `/run/sshd`, as a root of its own where the test has no rights. It ends
+/// with the test's process, whose end of the pipe closes then.
+static NAMESPACE: LazyLock<Child> = LazyLock::new(|| {
+    let mut command = Command::new("unshare");
+    if !nix::unistd::geteuid().is_root() {
+        command.args(["--user", "--map-root-user"]);
+    }
+    let script = "mount -t tmpfs tmpfs /run && mkdir -m 755 /run/sshd && echo ready && read -r _";
+    let mut holder = command
+        .args(["--mount", "--propagation", "private", "sh", "-c", script])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = [0; 6];
+    holder
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read_exact(&mut said)
+        .unwrap();
+    assert_eq!(&said, b"ready\n");
+    holder
+});
+
+/// The real sshd in that namespace.
+fn wrapper() -> String {
+    let pid = NAMESPACE.id();
+    let user = if nix::unistd::geteuid().is_root() {
+        String::new()
+    } else {
+        format!("--user=/proc/{pid}/ns/user --preserve-credentials")
+    };
+    format!("#!/bin/sh\nexec nsenter {user} --mount=/proc/{pid}/ns/mnt /usr/sbin/sshd \"$@\"\n")
+}
 
 /// A directory with the files of Debian 12, and the real sshd to look at it.
 pub(crate) struct Machine {
@@ -27,19 +58,12 @@ impl Machine {
     pub(crate) fn debian() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let wrapper = directory.path().join("sshd");
-        fs::write(&wrapper, WRAPPER).unwrap();
+        fs::write(&wrapper, self::wrapper()).unwrap();
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755)).unwrap();
-        let key = directory.path().join("key");
-        let made = Command::new("ssh-keygen")
-            .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-            .arg(&key)
-            .status();
-        assert!(made.unwrap().success());
         let machine = Self {
             system: System {
                 root: Root::new(directory.path().join("root")),
                 sshd: wrapper,
-                host_key: Some(key),
             },
             _directory: directory,
         };
