@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::super::daemon::{Daemon, Form};
+use super::wire::Status;
 use super::{JsonArg, RootArg, YesArg, failed, services_ssh, tell};
 use crate::cli::Connection;
 use crate::failure::Failure;
@@ -55,8 +56,11 @@ pub(super) fn run(connection: &Connection, args: &DisableArgs) -> Result<(), Fai
 /// Whether the daemon knows.
 fn turn_off(daemon: &Daemon<'_>) -> bool {
     let answer = daemon.try_call("auth.twofactor.update", &[services_ssh(false)]);
-    // There may be none; its fields are settled by now either way.
-    let _ = daemon.try_call("auth.twofactor.rollback", &[]);
+    // What else was tried is not kept either; our own field is settled by now.
+    let status = daemon.ask::<Status>("auth.twofactor.status", &[]);
+    if let Some(trial) = status.ok().and_then(|status| status.trial) {
+        let _ = daemon.try_call("auth.twofactor.rollback", &[json!(trial.id)]);
+    }
     match answer {
         Ok(_) => true,
         Err(error) => {

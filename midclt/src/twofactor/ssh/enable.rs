@@ -202,7 +202,7 @@ impl Enabling<'_> {
 
     /// The job has some seconds more than the daemon's trial, which begins later.
     fn job(&self, connection: &Connection) -> Result<Job, Failure> {
-        const MORE: u64 = 30;
+        const MORE: u64 = 5;
         let program: PathBuf = env::current_exe().map_err(|error| {
             Failure::told(format!(
                 "midclt: cannot find the program that runs: {error}"

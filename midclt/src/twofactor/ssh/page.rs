@@ -68,7 +68,9 @@ pub(super) fn plan(plan: &Preflight, people: Option<&wire::Preflight>) -> String
     }
     lines.extend(findings(&plan.findings));
     if let Some(people) = people {
+        // That sshd does not ask yet is what is about to be changed.
         let warnings = people.warnings.iter();
+        let warnings = warnings.filter(|text| !text.contains("midclt 2fa ssh"));
         lines.extend(warnings.flat_map(|text| matter('-', text, "")));
     }
     if !lines.is_empty() {
@@ -167,7 +169,7 @@ mod tests {
         let people = serde_json::json!({
             "locked_out": [{"username": "bob", "uid": 1001, "reason": "NO_DEVICE",
                 "cure": "midclt 2fa device add bob"}],
-            "locked_out_count": 3, "warnings": ["grace ends"],
+            "locked_out_count": 3, "warnings": ["sshd does not ask yet: midclt 2fa ssh enable", "grace ends"],
             "root": {"active_device": true, "recovery_codes": 0}});
         let people: wire::Preflight = serde_json::from_value(people).unwrap();
         let expected = "\
