@@ -13,4 +13,5 @@ mod peers;
 mod root;
 mod standing;
 mod switching;
+mod trial;
 mod ways;
