@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use ssh::{DROPIN, STACK, UNDO};
-use testkit::{Algorithm, Daemon, Login, Machine, midclt, now, totp};
+use testkit::{Algorithm, Daemon, Login, Machine, now, totp};
 
 use super::door::{CODE, PASSWORD};
 
@@ -69,7 +69,7 @@ impl Fresh {
     }
 
     fn ssh(&self, words: &str) -> Said {
-        let program = midclt();
+        let program = testkit::binaries::midclt();
         let words = words.split(' ');
         let all = [program.to_str().unwrap(), "2fa", "ssh"]
             .into_iter()
@@ -290,13 +290,13 @@ fn what_speaks_against_it_changes_nothing() {
         &|fresh| {
             let allow = json!({"unenrolled": "ALLOW"});
             call(&fresh.daemon, "auth.twofactor.policy.update", &allow);
-            fresh.machine.run_ok(["rm", "-r", "/root/.ssh"]);
+            fresh.machine.run_ok(["mv", "/root/.ssh", "/root/gone"]);
         },
         &["! root needs a key, and has none in /root/.ssh/authorized_keys"],
     );
     check(
         &|fresh| {
-            fresh.machine.add_key("root");
+            fresh.machine.run_ok(["mv", "/root/gone", "/root/.ssh"]);
             let old = fresh.machine.read(STACK);
             fresh
                 .machine
@@ -344,30 +344,23 @@ fn a_failure_half_way_puts_everything_back() {
     assert!(fresh.status()["trial"].is_null());
 }
 
-/// The drop-in is not known to sshd before it is read again, and to nobody that it was not.
+/// An option on its command line wins over all files: what sshd does is looked at, not what it reads.
 #[test]
-fn an_sshd_that_does_not_reload_is_noticed() {
+fn an_sshd_with_a_mind_of_its_own_is_noticed() {
     let mut fresh = Fresh::new();
     let before = fresh.files();
-    // Another sshd has the port, and the pid file is of one that listens elsewhere.
-    let other = "/etc/ssh/sshd_config.d/40-port.conf";
-    fresh.machine.write(other, "Port 2223\n");
-    fresh.machine.start_sshd();
+    fresh.machine.stop_sshd();
     fresh
         .machine
-        .write(other, "Port 2224\nPidFile /run/sshd.pid\n");
-    fresh.machine.run_ok([
-        "sh",
-        "-c",
-        "sleep 600 & cp /bin/sleep /run/sshd; /run/sshd 600 & echo $! > /run/sshd.pid",
-    ]);
+        .run_ok(["/usr/sbin/sshd", "-o", "AuthenticationMethods=publickey"]);
     let said = fresh.ssh("enable --yes");
     assert_eq!(said.exit, Some(1), "{}", said.stderr);
-    assert!(
-        said.stderr.contains("/etc/pam.d/sshd is as it was before"),
-        "{}",
-        said.stderr
-    );
+    for line in [
+        "127.0.0.1 port 2222 offers publickey in place of keyboard-interactive, publickey",
+        "/etc/pam.d/sshd is as it was before",
+    ] {
+        assert!(said.stderr.contains(line), "{line}: {}", said.stderr);
+    }
     assert_eq!(fresh.files(), before);
 }
 
@@ -401,8 +394,8 @@ fn jobs_that_are_over_are_taken_away() {
     );
     assert!(!fresh.machine.path(ssh::JOBS).exists());
     assert!(!fresh.machine.path("/etc/ssh/middlewared-jobs/job").exists());
-    let exemptions = call(&fresh.daemon, "auth.twofactor.exemption.query", &json!([]));
-    assert_eq!(exemptions, json!([]));
+    let left = ["call", "auth.twofactor.exemption.query"];
+    assert_eq!(fresh.daemon.midclt_ok(left), "[]\n");
 }
 
 /// Accounts of people are no jobs.
@@ -434,7 +427,10 @@ fn whom_exempt_refuses() {
 #[test]
 fn an_image_is_prepared() {
     let fresh = Fresh::new();
-    let script = "mkdir -p /run/image && cp -a /etc /root /run/image/ && mkdir -p /run/image/usr/lib/security && \
+    let script = "set -e
+        mkdir -p /run/image/root /run/image/usr/lib/security
+        cp -a /etc /run/image/
+        cp -a /root/.ssh /run/image/root/
         touch /run/image/usr/lib/security/pam_middleware.so";
     fresh.machine.run_ok(["sh", "-c", script]);
     let before = fresh.files();
