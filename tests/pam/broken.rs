@@ -12,7 +12,8 @@ fn a_daemon_that_goes_while_somebody_types_refuses() {
         let phone = host.site.enrol("alice");
         let code = host.code(&phone);
         let daemon = &host.site.daemon;
-        let applied = host.login("alice").step("authenticate").converse(|prompt| {
+        let applied = host.login("alice").step("authenticate").converse(|so_far| {
+            let prompt = so_far.prompts().pop().unwrap();
             if prompt == PASSWORD {
                 return Some(WORD.to_owned());
             }
@@ -36,7 +37,8 @@ fn a_daemon_that_is_started_again_while_somebody_types_goes_on() {
     let phone = host.site.enrol("alice");
     let code = host.code(&phone);
     let login = host.login("alice").step("authenticate");
-    let applied = login.converse(|prompt| {
+    let applied = login.converse(|so_far| {
+        let prompt = so_far.prompts().pop().unwrap();
         if prompt == CODE {
             host.site.restart();
             return Some(code.clone());

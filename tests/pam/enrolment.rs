@@ -1,9 +1,10 @@
 //! A first device, set up at the login: the invite, the QR code that a scanner reads, the first code.
 
 use serde_json::{Value, json};
-use testkit::Applied;
+use testkit::{Algorithm, Applied, totp};
 
 use super::fake::{Act, Fake, answer};
+use super::host::{Host, PASSWORD, WORD};
 use super::{CODE, PERM_DENIED, SUCCESS};
 use crate::qr::image::{Theme, read_back};
 use crate::terminal::Screen;
@@ -119,4 +120,80 @@ fn a_wrong_invite_says_why_and_may_be_typed_again() {
             .contains(&("error".to_owned(), "Look again".to_owned()))
     );
     assert_eq!(heard[2][0]["invite"], "bbbb");
+}
+
+/// The code of the secret that was shown as groups of four.
+fn code_of(shown: &Applied, now: u64) -> String {
+    let text = shown.shown().join("\n");
+    let (_, key) = text.split_once("or type this key: ").expect("a key");
+    let secret = key.lines().next().unwrap().replace(' ', "");
+    totp(&secret, 6, 30, now, Algorithm::Sha1)
+}
+
+#[test]
+fn an_invite_of_our_daemon_sets_up_a_device_once() {
+    let mut host = Host::new(&["bob"]);
+    let made = host
+        .site
+        .call("auth.twofactor.invite.create", json!([{"username": "bob"}]));
+    let invite = made["invite"].as_str().unwrap();
+    let now = host.site.now();
+    // A wrong password is not asked for an invite.
+    let applied = host
+        .login("bob")
+        .step("authenticate")
+        .answer(&["wrong", invite]);
+    assert_eq!(applied.prompts(), [PASSWORD], "{applied:?}");
+    let mut typed = 0;
+    let applied = host
+        .login("bob")
+        .step("authenticate")
+        .step("account")
+        .converse(|so_far| {
+            typed += 1;
+            Some(match typed {
+                1 => WORD.to_owned(),
+                2 => "AAAA-AAAA-AAAA-AAAA".to_owned(),
+                3 => invite.to_owned(),
+                _ => code_of(so_far, now),
+            })
+        });
+    assert_eq!(applied.codes, [SUCCESS, SUCCESS], "{applied:?}");
+    assert_eq!(applied.prompts(), [PASSWORD, INVITE, INVITE, CODE]);
+    assert!(
+        applied.shown().concat().contains("This invite is wrong"),
+        "{applied:?}"
+    );
+    let log = host.machine.syslog();
+    for secret in [invite, &code_of(&applied, now), WORD] {
+        assert!(!log.contains(secret), "'{secret}' in {log}");
+    }
+    // It is asked for from now on, and its first code is used up.
+    host.site.pass(30);
+    let code = code_of(&applied, host.site.now());
+    let again = host
+        .login("bob")
+        .step("authenticate")
+        .answer(&[WORD, &code]);
+    assert_eq!(
+        (again.code(), again.prompts()),
+        (SUCCESS, vec![PASSWORD, CODE])
+    );
+}
+
+/// A grace lets in, with an invite as well as without; a used invite is no invite.
+#[test]
+fn in_grace_an_invite_may_be_left_for_later() {
+    let mut host = Host::new(&["bob"]);
+    host.site
+        .call("auth.twofactor.grace.create", json!([{"username": "bob"}]));
+    host.site
+        .call("auth.twofactor.invite.create", json!([{"username": "bob"}]));
+    let applied = host
+        .login("bob")
+        .step("authenticate")
+        .step("account")
+        .answer(&[WORD, ""]);
+    assert_eq!(applied.codes, [SUCCESS, SUCCESS], "{applied:?}");
+    assert_eq!(applied.prompts(), [PASSWORD, INVITE]);
 }

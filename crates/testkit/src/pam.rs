@@ -74,8 +74,9 @@ impl Application {
         self.converse(|_| lines.next())
     }
 
-    /// Takes the steps, and asks what to type at each prompt. `None`: nobody is there any more.
-    pub fn converse(mut self, mut typed: impl FnMut(&str) -> Option<String>) -> Applied {
+    /// Takes the steps, and asks at each prompt what to type after all that was said so far. `None`:
+    /// nobody is there any more.
+    pub fn converse(mut self, mut typed: impl FnMut(&Applied) -> Option<String>) -> Applied {
         let child = self.command.stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = child.spawn().expect("run pamtry");
         let guard = kill_after(child.id(), LIMIT);
@@ -88,8 +89,7 @@ impl Application {
             if !applied.note(&line) {
                 continue;
             }
-            let (_, prompt) = applied.said.last().expect("the prompt");
-            match (typed(prompt), &mut stdin) {
+            match (typed(&applied), &mut stdin) {
                 (Some(answer), Some(stdin)) => writeln!(stdin, "{answer}").expect("type"),
                 _ => stdin = None,
             }
