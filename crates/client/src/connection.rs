@@ -155,11 +155,16 @@ impl Client {
         let mut restarts = 0;
         loop {
             match self.ask(method, params) {
-                Err(Fate::Unheard(_)) if restarts < MAX_RESTARTS && !self.has_subscribed => {
+                Err(Fate::Unheard(error)) if restarts < MAX_RESTARTS && !self.has_subscribed => {
                     restarts += 1;
                     // The goodbye that it waits for; it is going either way.
                     let _ = self.socket.flush();
-                    *self = Self::connect(&self.path, self.socket.get_ref().deadline)?;
+                    let next = Self::connect(&self.path, self.socket.get_ref().deadline)?;
+                    // Whoever has looked at who serves the socket has looked at the one before.
+                    if next.peer_uid()? != self.peer_uid()? {
+                        return Err(error);
+                    }
+                    *self = next;
                 }
                 Err(Fate::Unheard(error) | Fate::Failed(error)) => return Err(error),
                 Ok(result) => return Ok(result),
