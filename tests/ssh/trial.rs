@@ -312,7 +312,7 @@ fn what_speaks_against_it_changes_nothing() {
                 .machine
                 .write("/etc/ssh/sshd_config.d/60-x.conf", around);
         },
-        &["! \"Match User alice\" comes in with key alone (/etc/ssh/sshd_config.d/60-x.conf:2)"],
+        &["! \"Match User alice\" comes in with key alone\n  (/etc/ssh/sshd_config.d/60-x.conf:2)"],
     );
     check(
         &|fresh| {
@@ -395,7 +395,7 @@ fn jobs_that_are_over_are_taken_away() {
     assert!(!fresh.machine.path(ssh::JOBS).exists());
     assert!(!fresh.machine.path("/etc/ssh/middlewared-jobs/job").exists());
     let left = ["call", "auth.twofactor.exemption.query"];
-    assert_eq!(fresh.daemon.midclt_ok(left), "[]\n");
+    assert_eq!(fresh.daemon.midclt_ok(left), "[]");
 }
 
 /// Accounts of people are no jobs.

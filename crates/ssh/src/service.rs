@@ -1,9 +1,10 @@
 //! sshd as a service: reading its configuration again, and starting where it does not run.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -84,7 +85,7 @@ pub fn bring_up(system: &System, say: &mut dyn FnMut(String)) -> Result<Brought,
     let unit = match running {
         Running::Socket => return Ok(brought),
         Running::Unit(unit) => unit,
-        Running::Process(_) | Running::Not => {
+        Running::Process { .. } | Running::Not => {
             let unit = unit()?;
             systemctl(&["start", unit])?;
             say(format!("{unit} did not run: it is started"));
@@ -121,8 +122,11 @@ enum Running {
     Unit(&'static str),
     /// A new one for each connection.
     Socket,
-    /// One that nobody's systemd knows.
-    Process(i32),
+    /// One that nobody's systemd knows, and its pid file.
+    Process {
+        pid: i32,
+        file: PathBuf,
+    },
     Not,
 }
 
@@ -133,6 +137,28 @@ fn unit() -> Result<&'static str, Error> {
     let mut units = UNITS.into_iter().filter(|unit| is("cat", unit));
     let missing = || Error::Refused("systemd has no ssh.service: is sshd installed?".to_owned());
     units.next().ok_or_else(missing)
+}
+
+/// It starts itself anew, and writes its pid file anew: only then it is there for the next one.
+fn hang_up(pid: i32, file: &Path) -> Result<(), Error> {
+    let written = |file: &Path| file.metadata().and_then(|file| file.modified()).ok();
+    let before = written(file);
+    let sent = kill(Pid::from_raw(pid), Signal::SIGHUP);
+    sent.map_err(|errno| Error::Program {
+        program: format!("sshd, process {pid}"),
+        why: errno.to_string(),
+    })?;
+    let began = Instant::now();
+    while began.elapsed() < LIMIT {
+        match written(file) {
+            Some(now) if Some(now) != before => return Ok(()),
+            _ => thread::sleep(Duration::from_millis(5)),
+        }
+    }
+    Err(Error::Program {
+        program: format!("sshd, process {pid}"),
+        why: "it was told to read its configuration, and did not".to_owned(),
+    })
 }
 
 fn systemctl(words: &[&str]) -> Result<(), Error> {
@@ -163,13 +189,14 @@ fn running(system: &System) -> Result<Running, Error> {
 fn process(system: &System) -> Result<Running, Error> {
     let view = View::of(system, &Plan::default())?;
     let effective = view.effective(&Who::from_anywhere("nobody"))?;
-    let text = crate::read(Path::new(effective.one("pidfile")))?.unwrap_or_default();
+    let file = PathBuf::from(effective.one("pidfile"));
+    let text = crate::read(&file)?.unwrap_or_default();
     let Ok(pid) = text.trim().parse() else {
         return Ok(Running::Not);
     };
     let name = fs::read_to_string(format!("/proc/{pid}/comm")).unwrap_or_default();
     Ok(if name.trim_end() == "sshd" {
-        Running::Process(pid)
+        Running::Process { pid, file }
     } else {
         // It ended, and its pid is somebody else's by now.
         Running::Not

@@ -36,10 +36,7 @@ pub fn begin(
     until.seconds = until.seconds.saturating_add(job.seconds);
     let paths: Vec<&str> = changes.iter().map(|change| change.path).collect();
     let mut undo = Undo::create(&system.root, &paths, until)?;
-    let done = go_on(system, changes, job, say)
-        .and_then(|()| service::bring_up(system, say))
-        .and_then(|brought| undo.note_brought(&system.root, brought))
-        .and_then(|()| prove(system, say));
+    let done = go_on(system, changes, (job, &mut undo), say);
     match done {
         Ok(()) => Ok(undo),
         Err(error) => {
@@ -59,7 +56,7 @@ pub fn put_back(system: &System, undo: &Undo, say: &mut dyn FnMut(String)) {
 fn go_on(
     system: &System,
     changes: &[Change],
-    job: &Job,
+    (job, undo): (&Job, &mut Undo),
     say: &mut dyn FnMut(String),
 ) -> Result<(), Error> {
     let how = arm::arm(job.seconds, &job.program, &job.words)?;
@@ -67,11 +64,10 @@ fn go_on(
     say(format!(
         "armed: {how} puts everything back after {seconds} s"
     ));
+    let brought = service::bring_up(system, say)?;
+    undo.note_brought(&system.root, brought)?;
     write(system, changes, say)?;
-    service::reload(system, say)
-}
-
-fn prove(system: &System, say: &mut dyn FnMut(String)) -> Result<(), Error> {
+    service::reload(system, say)?;
     probe::offers(system, say)?;
     probe::key_alone_is_refused(system, say)
 }
