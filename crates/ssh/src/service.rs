@@ -46,12 +46,8 @@ pub fn reload(system: &System, say: &mut dyn FnMut(String)) -> Result<(), Error>
             systemctl(&["reload", unit])?;
             say(format!("{unit} reads its configuration again"));
         }
-        Running::Process(pid) => {
-            let sent = kill(Pid::from_raw(*pid), Signal::SIGHUP);
-            sent.map_err(|errno| Error::Program {
-                program: format!("sshd, process {pid}"),
-                why: errno.to_string(),
-            })?;
+        Running::Process { pid, file } => {
+            hang_up(*pid, file)?;
             say(format!(
                 "sshd (process {pid}) reads its configuration again"
             ));
