@@ -177,7 +177,7 @@ fn a_key_in_hardware_counts_for_both_factors_only_by_policy() {
     let stranger = json!({ "service": "sshd", "factor": token, "uid": 4_000_000 });
     assert_eq!(doors.verdict(stranger), "NOT_ENROLLED", "nobody inherits");
     assert!(doors.machine.warns("verify-required"));
-    let mut report = super::ssh::report(true);
+    let mut report = ssh::report(true);
     report["findings"] = json!([
         { "code": "VERIFY_REQUIRED", "severity": "INFO", "text": "PubkeyAuthOptions verify-required" },
     ]);
