@@ -6,5 +6,6 @@ mod bypass;
 mod devices;
 mod everywhere;
 mod identity;
+mod keys;
 mod standing;
 mod strangers;

@@ -37,5 +37,6 @@ mod support;
 #[cfg(feature = "system")]
 mod terminal;
 mod throttle;
+mod trial;
 mod wire;
 mod words;
