@@ -40,6 +40,17 @@ pub(crate) fn root() -> Result<Account, CallError> {
     Ok(Account { uid: 0, name })
 }
 
+/// The account with the uid 0: as it is on record, for it may have another name, else root.
+///
+/// # Errors
+/// The record cannot be read.
+pub(crate) fn uid_0(tx: &ReadTx<'_>) -> Result<Account, CallError> {
+    match tx.account(0)? {
+        Some(record) => Ok(record.account),
+        None => root(),
+    }
+}
+
 /// Whether the database has to be asked at all.
 pub(crate) fn start(name: &AccountName) -> Result<Stage<AccountName, Lookup>, CallError> {
     Ok(match name.as_str() {

@@ -322,6 +322,31 @@ fn enabling_makes_one_secret_and_disabling_keeps_it() {
     assert_eq!(machine.ok("auth.two_factor_auth", json!([])), json!(true));
 }
 
+/// On a machine whose uid 0 is called otherwise it could not be turned on, and no secret be renewed.
+#[test]
+fn uid_0_may_have_another_name_than_root() {
+    let mut machine = Machine::new();
+    let name = AccountName::new("admin").unwrap();
+    machine.state(|tx| {
+        let name = name.clone();
+        tx.ensure_account(&twofactor::Account { uid: 0, name })
+            .unwrap();
+    });
+    let secret = machine.update(json!({ "enabled": true }))["secret"].clone();
+    let issued = machine.ok("auth.twofactor.audit", json!([{ "outcome": "issued" }]));
+    assert_eq!(issued[0]["username"], "admin");
+    machine.ok("auth.twofactor.renew_secret", json!([]));
+    assert_ne!(machine.config()["secret"], secret);
+    machine.update(json!({ "otp_digits": 8 }));
+    let code = machine.code();
+    assert!(machine.verify(json!(code)));
+    let devices = machine.ok("auth.twofactor.device.query", json!([]));
+    assert_eq!(devices[0]["username"], "admin");
+    let login = json!([{ "username": "admin", "uid": 0, "service": "su", "factor": "password" }]);
+    let answer = machine.ok("auth.twofactor.authenticate", login);
+    assert_eq!(answer["verdict"], "CODE_REQUIRED");
+}
+
 #[test]
 fn services_are_merged_by_key() {
     let mut machine = Machine::new();

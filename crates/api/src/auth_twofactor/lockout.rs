@@ -1,6 +1,6 @@
 //! Who would be locked out of SSH, and whether sshd asks at all: looked at before it is made to.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use nix::errno::Errno;
 use store::ReadTx;
@@ -55,7 +55,13 @@ impl Logins {
             Some(logins) => logins.clone(),
             None => on_record(tx)?,
         };
-        refused.retain(|login| !let_in.contains(&login.uid));
+        // Whoever logs in by another name than the one on record is nobody.
+        let records = tx.accounts(None, u32::MAX)?.into_iter();
+        let names: HashMap<u32, String> = records
+            .map(|record| (record.account.uid, record.account.name.to_string()))
+            .collect();
+        let is_known = |login: &Login| names.get(&login.uid).is_none_or(|name| *name == login.name);
+        refused.retain(|login| !(let_in.contains(&login.uid) && is_known(login)));
         refused.sort_by_key(|login| login.uid);
         Ok(refused)
     }

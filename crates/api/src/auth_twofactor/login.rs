@@ -204,7 +204,7 @@ impl Slow for Verify {
     type Found = Found;
 
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {
-        let who = Who::known(lookup::root()?);
+        let who = Who::known(lookup::uid_0(read.tx)?);
         let to_hash = door::to_hash(read, &who, Source::Local, &self.token.0)?;
         Ok(Work::new(None, to_hash).staged())
     }
@@ -215,7 +215,7 @@ impl Slow for Verify {
 
     fn finish(&self, found: &Found, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
         enabled_settings(write.tx)?;
-        let who = Who::known(lookup::root()?);
+        let who = Who::known(lookup::uid_0(write.tx)?);
         let attempt = Attempt {
             who: &who,
             service: "verify",

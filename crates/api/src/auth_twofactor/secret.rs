@@ -64,5 +64,6 @@ pub(super) fn issue_device(
     settings: &Settings,
 ) -> Result<(), CallError> {
     let device = devices::fresh(settings.digits, settings.step)?;
-    devices::renew(write, &lookup::root()?, &device)
+    let root = lookup::uid_0(write.tx)?;
+    devices::renew(write, &root, &device)
 }

@@ -100,7 +100,8 @@ impl UpdateChanges {
         }
         write.tx.reshape_device(record.id, digits, step)?;
         (record.digits, record.step) = (digits, step);
-        let entry = DeviceEntry::new(lookup::ROOT, &record);
+        let root = lookup::uid_0(write.tx)?;
+        let entry = DeviceEntry::new(root.name.as_str(), &record);
         write.emit(Event::changed(DEVICE, Some(record.id), &entry)?);
         Ok(true)
     }
@@ -308,9 +309,10 @@ fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(),
         return Ok(());
     }
     issue_device(write, settings)?;
-    let root = Subject {
-        account: Some(lookup::ROOT),
+    let root = lookup::uid_0(write.tx)?;
+    let subject = Subject {
+        account: Some(root.name.as_str()),
         ..Subject::default()
     };
-    write.audit_login("issued", &root)
+    write.audit_login("issued", &subject)
 }

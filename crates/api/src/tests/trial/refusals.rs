@@ -146,6 +146,22 @@ fn whoever_has_a_device_grace_or_an_exemption_or_is_allowed_is_not_locked_out() 
     }
 }
 
+/// Whoever logs in by another name than the one on record is refused: root was called otherwise here.
+#[test]
+fn an_account_on_record_by_another_name_would_be_locked_out() {
+    let mut machine = Machine::new();
+    machine.state(|tx| {
+        let name = AccountName::new("admin").unwrap();
+        tx.ensure_account(&twofactor::Account { uid: 0, name })
+            .unwrap();
+    });
+    machine.update(json!({ "enabled": true }));
+    let ask = json!([{ "changes": { "services": { "ssh": true } } }]);
+    let told = machine.ok("auth.twofactor.preflight", ask);
+    assert_eq!(told["root"]["active_device"], true);
+    assert_eq!(told["locked_out"][0]["username"], "root", "{told}");
+}
+
 #[test]
 fn a_preflight_says_what_else_to_know_and_changes_nothing() {
     let mut machine = Machine::new();
