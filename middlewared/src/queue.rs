@@ -8,7 +8,7 @@ use api::{Answer, CallError, Caller, Event, WriteCall};
 use nix::errno::Errno;
 use tokio::runtime::Runtime;
 use tokio::sync::{broadcast, mpsc, oneshot};
-use tokio::time::sleep_until;
+use tokio::time::timeout_at;
 
 use crate::pool::Lane;
 use crate::writer::Events;
@@ -135,13 +135,21 @@ impl Incoming {
     /// give any.
     pub(crate) fn wait(&mut self, due: Option<Instant>) -> Option<Order> {
         let (first, second) = (&mut self.administration, &mut self.doors);
-        self.runtime.block_on(async {
+        let order = async {
             tokio::select! {
                 biased;
                 Some(order) = first.recv() => Some(order),
                 Some(order) = second.recv() => Some(order),
-                () = sleep_until(due.unwrap_or_else(Instant::now).into()), if due.is_some() => Some(Order::LookAfter),
                 else => None,
+            }
+        };
+        self.runtime.block_on(async {
+            match due {
+                None => order.await,
+                // What falls due holds up nobody who wants to stop.
+                Some(due) => timeout_at(due.into(), order)
+                    .await
+                    .unwrap_or(Some(Order::LookAfter)),
             }
         })
     }
@@ -162,6 +170,8 @@ fn stopped() -> CallError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use api::{Identity, Prepared, RawParams, Reading, Started};
     use futures_util::FutureExt;
     use serde_json::{Value, json};
@@ -226,6 +236,17 @@ mod tests {
             Order::Run(job) => job.call.method(),
             _ => panic!("no call"),
         }
+    }
+
+    /// A stop during a trial waited for the trial's end.
+    #[test]
+    fn what_falls_due_does_not_hold_up_the_end() {
+        let (queue, mut incoming) = Queue::new().unwrap();
+        let due = Instant::now() + Duration::from_hours(1);
+        let past = incoming.wait(Some(Instant::now()));
+        assert!(matches!(past, Some(Order::LookAfter)));
+        drop(queue);
+        assert!(incoming.wait(Some(due)).is_none());
     }
 
     /// Both lanes are full before the writer looks at either.
