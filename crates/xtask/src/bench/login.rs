@@ -82,6 +82,7 @@ impl Bench {
         machine.write("/etc/ssh/sshd_config.d/10-bench.conf", SETTINGS);
         machine.start_sshd();
         let daemon = machine.daemon().start();
+        daemon.prepare_for_ssh();
         let mut socket = daemon.connect();
         let on = json!([{"enabled": true, "services": {"ssh": true}}]);
         socket.call("auth.twofactor.update", on);
