@@ -5,6 +5,8 @@ mod clients;
 mod console;
 mod crowds;
 mod door;
+mod enabling;
+mod first_login;
 mod guessing;
 mod jobs;
 mod outages;

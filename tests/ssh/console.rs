@@ -8,6 +8,8 @@ use std::time::Duration;
 use serde_json::json;
 use testkit::{Signal, run_with_input};
 
+use crate::support::reason;
+
 use super::door::{CODE, Door, EITHER, PASSWORD, check, passes, refused};
 
 /// A stack that asks us wherever the login comes from. Only sshd is a service that is asked for codes.
@@ -116,7 +118,11 @@ fn unlock_at_the_console_while_ssh_is_refused_then_ssh_works() {
                 ],
             ),
             refused("by key", door.by_key(&bob).option("BatchMode=yes"), &[]),
-            refused("no device", door.by_key(&carol), &[]),
+            refused(
+                "no device, or no account",
+                door.by_key(&carol).option("BatchMode=yes"),
+                &[],
+            ),
         ]);
     };
     nobody(&door);
@@ -127,7 +133,11 @@ fn unlock_at_the_console_while_ssh_is_refused_then_ssh_works() {
         passes("by key", door.by_key(&bob), &[]),
         passes("no device", door.by_key(&carol), &[]),
     ]);
-    door.site
-        .call("auth.twofactor.update", json!([{"enabled": true}]));
+    // On again, for those who would not be locked out.
+    let on = json!([{"enabled": true}]);
+    let refusal = door.site.refused("auth.twofactor.update", on.clone());
+    assert!(reason(&refusal).contains("carol"), "{refusal}");
+    door.machine.run_ok(["userdel", "carol"]);
+    door.site.call("auth.twofactor.update", on);
     nobody(&door);
 }

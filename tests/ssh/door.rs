@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::process::Output;
 
 use ssh::dropin::{DropIn, Mode, RootDoor};
 use ssh::stack::Stack;
@@ -60,11 +61,30 @@ impl Door {
         Self { site, machine }
     }
 
+    /// A machine as Debian has it, where nobody has turned anything on for sshd.
+    pub(crate) fn unguarded() -> Self {
+        let mut machine = Machine::new();
+        machine.install_module(&testkit::pam_module());
+        machine.write("/etc/ssh/sshd_config.d/60-test.conf", SETTINGS);
+        machine.start_sshd();
+        let mut site = Site::beginning(machine.daemon(), testkit::now());
+        let off = serde_json::json!([{"services": {"ssh": false}}]);
+        site.call("auth.twofactor.update", off);
+        Self { site, machine }
+    }
+
     /// Runs midclt as root on the machine; what it printed.
     pub(crate) fn midclt(&self, words: &[&str]) -> String {
+        let output = self.try_midclt(words);
+        assert!(output.status.success(), "{words:?}: {output:?}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The same of one that may fail.
+    pub(crate) fn try_midclt(&self, words: &[&str]) -> Output {
         let midclt = testkit::binaries::midclt();
         let midclt = midclt.to_str().unwrap();
-        self.machine.run_ok([&[midclt], words].concat())
+        self.machine.run([&[midclt], words].concat())
     }
 
     /// Adds people without phones.
