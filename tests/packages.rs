@@ -10,5 +10,6 @@ mod restarts;
 mod service;
 mod site;
 mod units;
+mod version;
 
 pub(crate) use site::packages;

@@ -40,7 +40,7 @@ Exit status: 0 done, 1 the call failed, 2 wrong usage.";
 
 /// Talks to middlewared, the daemon that owns this machine's second factor.
 #[derive(Debug, Parser)]
-#[command(name = "midclt", bin_name = "midclt", version, after_help = EXAMPLES)]
+#[command(name = "midclt", bin_name = "midclt", version = env!("MIDDLEWARED_VERSION"), after_help = EXAMPLES)]
 #[command(
     disable_help_subcommand = true,
     infer_long_args = true,

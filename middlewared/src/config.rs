@@ -15,7 +15,7 @@ const DEFAULT_FILE: &str = "/etc/middlewared/config.toml";
 
 /// The daemon that owns the second factor of a machine.
 #[derive(Debug, Parser)]
-#[command(name = "middlewared", version, about, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(name = "middlewared", version = env!("MIDDLEWARED_VERSION"), about, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
 pub(crate) struct Flags {
     /// Read this file instead of /etc/middlewared/config.toml.
     #[arg(long, value_name = "FILE", env = "MIDDLEWARED_CONFIG")]

@@ -146,3 +146,64 @@ s.accept()[0].sendall(b'other')
     container.run_ok(["systemctl", "start", "middlewared.socket"]);
     assert_eq!(container.run_ok(["midclt", "ping"]), "pong");
 }
+
+/// Writes what `midclt 2fa ssh enable` writes, without its trial: the files of an image, which is `/`.
+const GUARD: &str = "
+mkdir /run/image
+mount --bind / /run/image
+midclt 2fa ssh enable --yes --root-password --root /run/image
+grep -q pam_middleware.so /etc/pam.d/sshd
+systemctl reload ssh
+sshd -T | grep -q '^authenticationmethods .*keyboard-interactive'
+";
+
+const START_SSHD: &str = "
+ssh-keygen -A
+echo 'root:a password for the console' | chpasswd
+systemctl start ssh.service
+";
+
+#[test]
+fn removing_the_module_puts_sshd_and_pam_back() {
+    // By midclt; and where midclt cannot, by the marks.
+    for midclt_is_broken in [false, true] {
+        let container = installed();
+        container.script(START_SSHD);
+        let before = container.script(DOORS);
+        container.script(GUARD);
+        assert_ne!(container.script(DOORS), before);
+        if midclt_is_broken {
+            container.script("printf '#!/bin/sh\nexit 1\n' > /usr/bin/midclt");
+        }
+        let sshd = container.property("ssh.service", "MainPID");
+        container.run_ok(["dpkg", "--purge", "libpam-middleware"]);
+        assert_eq!(container.script(DOORS), before);
+        assert_eq!(
+            container.property("ssh.service", "MainPID"),
+            sshd,
+            "reloaded"
+        );
+        assert_eq!(container.property("ssh.service", "ActiveState"), "active");
+        let in_effect = container.run_ok(["sshd", "-T"]);
+        assert!(
+            in_effect.contains("authenticationmethods any\n"),
+            "{in_effect}"
+        );
+    }
+}
+
+/// PAM refuses everybody where a module is missing.
+#[test]
+fn the_module_does_not_go_while_another_stack_names_it() {
+    let container = installed();
+    container.script("echo 'auth required pam_middleware.so' >> /etc/pam.d/su");
+    let removal = container.run(["dpkg", "--remove", "libpam-middleware"]);
+    let said = String::from_utf8_lossy(&removal.stderr);
+    assert!(
+        !removal.status.success() && said.contains("/etc/pam.d/su still names"),
+        "{said}"
+    );
+    let modules = container.script("ls /usr/lib/*/security/pam_middleware.so");
+    assert_eq!(modules.lines().count(), 1);
+    container.script("sed -i /pam_middleware/d /etc/pam.d/su; dpkg --remove libpam-middleware");
+}

@@ -6,6 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use serde_json::{Value, json};
 use testkit::{Container, Socket};
 
+use crate::support::eventually;
+
 use super::site::{SOCKET, installed};
 
 #[test]
@@ -97,6 +99,22 @@ fn shut_in_it_still_sees_what_it_judges_by() {
 /// `auth.twofactor.config` of a daemon that has to be started first, say.
 fn config(container: &Container) -> Value {
     Socket::connect(&container.path(SOCKET)).call("auth.twofactor.config", json!([]))
+}
+
+/// A change of the files that make sshd ask is looked at, and told.
+#[test]
+fn what_sshd_does_is_reported_when_its_files_change() {
+    let container = installed();
+    let mut socket = Socket::connect(&container.path(SOCKET));
+    let mut reported = || socket.call("auth.twofactor.status", json!([]))["sshd"].clone();
+    assert_eq!(reported(), Value::Null);
+    container.script("ssh-keygen -A; mkdir -p /run/sshd");
+    container.write("/etc/ssh/sshd_config.d/50-change.conf", "# nothing\n");
+    eventually("a report", || reported()["ready"] == false);
+    assert_eq!(
+        container.property("middlewared-sshd.service", "Result"),
+        "success"
+    );
 }
 
 #[test]

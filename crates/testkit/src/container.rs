@@ -114,7 +114,14 @@ impl Container {
         // A shell of root has nothing of the test's environment.
         command.env_clear().env("PATH", PATH);
         // What has not ended in time ends with nsenter.
-        command.args(["--wd=/", "--", "setpriv", "--pdeathsig=KILL", "--"]);
+        command.args([
+            "--",
+            "setpriv",
+            "--pdeathsig=KILL",
+            "--",
+            "env",
+            "--chdir=/",
+        ]);
         command.args(words);
         run_with_deadline(&mut command, COMMAND_LIMIT)
     }

@@ -154,6 +154,10 @@ pub(super) const PACKAGES: &[Package] = &[
                 "usr/lib/systemd/system/middlewared-sshd.service",
             ),
             file(
+                Gzip("docs/man/pam_middleware.8"),
+                "usr/share/man/man8/pam_middleware.8.gz",
+            ),
+            file(
                 Gzip("CHANGELOG.md"),
                 "usr/share/doc/libpam-middleware/changelog.gz",
             ),

@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail};
 use lexer::code_lines;
 
 /// Where our sources are.
-const DIRECTORIES: [&str; 4] = ["crates", "middlewared", "midclt", "tests"];
+const DIRECTORIES: [&str; 5] = ["crates", "middlewared", "midclt", "packaging", "tests"];
 
 /// One broken rule, at one place.
 #[derive(Debug, PartialEq, Eq)]
