@@ -139,6 +139,33 @@ pub(super) const DAEMON: &[Section] = &[
             ),
         ],
     ),
+    (
+        "UNDER SYSTEMD",
+        &[
+            (
+                "middlewared.socket",
+                "Holds the socket, which is root's. Calls wait in it, and are not refused, while the daemon \
+                 starts, restarts or is upgraded. It does not start where another process listens on the \
+                 path.",
+            ),
+            (
+                "middlewared.service",
+                "Starts at the first call, as the user middlewared, without capabilities and network. \
+                 However it ends, it is started again a second later, for ever; it is killed where it gives \
+                 no sign of life for 30 seconds. Accounts that come from elsewhere than /etc/passwd are \
+                 found where a local service is asked for them, such as sssd, nslcd or winbind.",
+            ),
+            (
+                "systemd-creds encrypt --with-key=auto --tpm2-pcrs= --name=middlewared.key \
+                 /var/lib/middlewared/middlewared.key /etc/credstore.encrypted/middlewared.key",
+                "Makes the master key a credential (systemd-creds(1)), sealed to this machine and not to the \
+                 state of its firmware. Make /etc/credstore.encrypted first, with mode 0700. Then keep a \
+                 copy of the key on another machine, remove it from the state directory, restart the \
+                 service, and see that midclt 2fa status finds nothing wrong. A credential that is missing \
+                 does not keep the service from starting, one that cannot be decrypted does: move it away.",
+            ),
+        ],
+    ),
 ];
 
 /// The sections as a part of a page.
