@@ -3,6 +3,7 @@
 //! Builds for development do without: each commit would build the programs anew. Where there is no
 //! repository, as in an unpacked tarball, `MIDDLEWARED_COMMIT` may say it, or nothing does.
 #![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "cargo listens there")]
 
 use std::env;
 use std::path::{Path, PathBuf};
