@@ -49,7 +49,9 @@ impl WriteTx<'_> {
     /// They cannot be written.
     pub fn put_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE settings \
-            SET enabled = ?1, ssh = ?2, window_steps = ?3, digits = ?4, step_secs = ?5 WHERE id = 1";
+            SET ssh = ?1, window_steps = ?2, digits = ?3, step_secs = ?4 WHERE id = 1";
+        // Apart, and only where it changes: to write that it is off ends what is tried of it.
+        const ENABLED: &str = "UPDATE settings SET enabled = ?1 WHERE id = 1 AND enabled IS NOT ?1";
         let Settings {
             enabled,
             ssh,
@@ -59,8 +61,8 @@ impl WriteTx<'_> {
         } = settings;
         self.write(
             SQL,
-            params![enabled, ssh, window.steps(), digits.get(), step.as_secs()],
-        )
-        .map(drop)
+            params![ssh, window.steps(), digits.get(), step.as_secs()],
+        )?;
+        self.write(ENABLED, [enabled]).map(drop)
     }
 }

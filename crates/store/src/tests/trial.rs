@@ -113,6 +113,28 @@ fn what_became_of_it_is_remembered_and_its_number_is_not_used_again() {
     assert!(!desk.read(settings).enabled);
 }
 
+/// The last resort, `sqlite3` by hand, and an older release that turns it off after a downgrade.
+#[test]
+fn off_by_hand_is_off_in_the_midst_of_a_trial() {
+    for stored in [0, 1] {
+        let mut desk = Desk::new();
+        desk.sql(&format!("UPDATE settings SET enabled = {stored}"));
+        begin(&mut desk, ALL);
+        // What else is decided meanwhile says nothing of it.
+        let other = |tx: &mut WriteTx<'_>| {
+            let settings = Settings {
+                window: Window::new(1).unwrap(),
+                ..tx.stored_settings()?
+            };
+            tx.put_settings(&settings)
+        };
+        desk.write(other);
+        assert!(desk.read(settings).enabled, "{stored}");
+        desk.sql("UPDATE settings SET enabled = 0");
+        assert!(!desk.read(settings).enabled, "{stored}");
+    }
+}
+
 /// Turning it off must not fail on what nobody needs.
 #[test]
 fn a_damaged_trial_is_none_and_nothing_of_it_counts() {
