@@ -230,6 +230,14 @@ impl Connection {
     }
 
     /// The time for an ordinary call.
+    /// The same connection, with calls that take so many seconds at most.
+    pub(crate) fn within(&self, seconds: u64) -> Self {
+        Self {
+            timeout: Some(seconds),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn call_limit(&self, own: Option<u64>) -> Duration {
         self.time_limit(own, CALL_SECONDS)
     }

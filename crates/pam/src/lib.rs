@@ -48,9 +48,14 @@ impl PamHooks for Module {
         guarded(|| account::permit(handle, &args, flags))
     }
 
-    /// sshd ends a login of which no module says this, `pam_setcred(3)`.
-    fn sm_setcred(_: &mut PamHandle, _: Vec<&CStr>, _: PamFlag) -> PamResultCode {
-        PamResultCode::PAM_SUCCESS
+    /// sshd ends a login of which no module says this, `pam_setcred(3)`. The line of keys ends the stack
+    /// where it succeeds, and must not keep the modules below from setting their credentials.
+    fn sm_setcred(_: &mut PamHandle, args: Vec<&CStr>, _: PamFlag) -> PamResultCode {
+        if args.contains(&c"key") {
+            PamResultCode::PAM_IGNORE
+        } else {
+            PamResultCode::PAM_SUCCESS
+        }
     }
 }
 

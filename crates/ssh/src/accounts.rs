@@ -42,7 +42,7 @@ impl Accounts {
     /// # Errors
     /// One of them cannot be read.
     pub fn read(root: &Root) -> Result<Self, Error> {
-        let text = |path: &str| Ok(files::read(&root.at(path))?.unwrap_or_default());
+        let text = |path: &str| Ok(files::read_lossy(&root.at(path))?.unwrap_or_default());
         let (passwd, shadow, group) = (
             text("/etc/passwd")?,
             text("/etc/shadow")?,

@@ -16,6 +16,17 @@ const MAX_BYTES: u64 = 1024 * 1024;
 /// # Errors
 /// It cannot be read, is no regular file (nor a link to one), has no UTF-8, or more than 1 MiB.
 pub fn read(path: &Path) -> Result<Option<String>, Error> {
+    let Some(bytes) = read_bytes(path)? else {
+        return Ok(None);
+    };
+    let text = String::from_utf8(bytes).map_err(|_| Error::Malformed {
+        path: path.to_owned(),
+        why: "it is not UTF-8".to_owned(),
+    })?;
+    Ok(Some(text))
+}
+
+fn read_bytes(path: &Path) -> Result<Option<Vec<u8>>, Error> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if is_absence(&error) => return Ok(None),
@@ -25,17 +36,26 @@ pub fn read(path: &Path) -> Result<Option<String>, Error> {
     if !metadata.is_file() {
         return Err(Error::NotAFile(path.to_owned()));
     }
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let mut bounded = file.take(MAX_BYTES);
     bounded
-        .read_to_string(&mut text)
+        .read_to_end(&mut bytes)
         .map_err(Error::io("read", path))?;
     if bounded.limit() == 0 {
         let why = "it is too large".to_owned();
         let path = path.to_owned();
         return Err(Error::Malformed { path, why });
     }
-    Ok(Some(text))
+    Ok(Some(bytes))
+}
+
+/// The same of a file that is only looked at: what is no UTF-8 is replaced. Anybody may put a name
+/// of another encoding into /etc/passwd, chfn(1), and must not stop us from reading it.
+///
+/// # Errors
+/// As [`read`], but for the encoding.
+pub(crate) fn read_lossy(path: &Path) -> Result<Option<String>, Error> {
+    Ok(read_bytes(path)?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()))
 }
 
 /// Replaces or creates a file. Owner and mode of one that is there are kept; a new one is 0644 and

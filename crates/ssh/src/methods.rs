@@ -37,6 +37,14 @@ impl Methods {
         !self.is_any() && self.0.iter().all(asks)
     }
 
+    /// Whether some way in takes a key *and* a password.
+    #[must_use]
+    pub fn key_and_password(&self) -> bool {
+        let has = |list: &[String], wanted: &str| list.iter().any(|name| base(name) == wanted);
+        let mut lists = self.0.iter();
+        lists.any(|list| has(list, "publickey") && has(list, "password"))
+    }
+
     /// Whether there is a way in without a key, `GSSAPI` and hosts aside, where these methods are on.
     #[must_use]
     pub fn has_password(&self, password: bool, keyboard: bool) -> bool {

@@ -40,17 +40,20 @@ pub fn begin(
     match done {
         Ok(()) => Ok(undo),
         Err(error) => {
-            put_back(system, &undo, say);
+            // What remains is told; the job that is armed tries again.
+            let _ = put_back(system, &undo, say);
             Err(error)
         }
     }
 }
 
 /// Puts everything back, and says what came of it.
-pub fn put_back(system: &System, undo: &Undo, say: &mut dyn FnMut(String)) {
-    if let Err(error) = undo::roll_back(system, undo, say) {
-        say(format!("NOT everything could be put back: {error}"));
-    }
+///
+/// # Errors
+/// Something could not be put back, which was said.
+pub fn put_back(system: &System, undo: &Undo, say: &mut dyn FnMut(String)) -> Result<(), Error> {
+    undo::roll_back(system, undo, say)
+        .inspect_err(|error| say(format!("NOT everything could be put back: {error}")))
 }
 
 fn go_on(

@@ -37,12 +37,17 @@ impl Undo {
         let Some(text) = files::read(&path)? else {
             return Ok(None);
         };
-        let mut undo = Self::parse(&text).ok_or_else(|| Error::Malformed {
+        let malformed = |path| Error::Malformed {
             path,
             why: "this is not as it was written".to_owned(),
-        })?;
-        for (number, (_, text)) in undo.old.iter_mut().enumerate() {
-            *text = files::read(&directory.join(number.to_string()))?;
+        };
+        let mut undo = Self::parse(&text).ok_or_else(|| malformed(path))?;
+        for (number, (_, old)) in undo.old.iter_mut().enumerate() {
+            if let Some(old) = old {
+                let copy = directory.join(number.to_string());
+                // Without its copy nobody knows what it was: that there was none is another thing.
+                *old = files::read(&copy)?.ok_or_else(|| malformed(copy))?;
+            }
         }
         Ok(Some(undo))
     }
@@ -106,19 +111,18 @@ impl Undo {
     ///
     /// # Errors
     /// A file cannot be written. The others are put back all the same, and this stays.
-    pub fn restore(&self, root: &Root) -> Result<Vec<String>, Error> {
-        let mut done = Vec::new();
+    pub fn restore(&self, root: &Root, say: &mut dyn FnMut(String)) -> Result<(), Error> {
         let mut failed = None;
         for (path, old) in self.old.iter().rev() {
             match put_back(root, path, old.as_deref()) {
-                Ok(true) => done.push(format!("{path} is as it was before")),
+                Ok(true) => say(format!("{path} is as it was before")),
                 Ok(false) => {}
                 Err(error) => failed = Some(error),
             }
         }
         match failed {
             Some(error) => Err(error),
-            None => forget(root).map(|()| done),
+            None => forget(root),
         }
     }
 
@@ -143,7 +147,10 @@ impl Undo {
         let Brought { started, enabled } = &self.brought;
         lines.extend(started.iter().map(|unit| format!("started {unit}")));
         lines.extend(enabled.iter().map(|unit| format!("enabled {unit}")));
-        lines.extend(self.old.iter().map(|(path, _)| format!("file {path}")));
+        lines.extend(self.old.iter().map(|(path, old)| match old {
+            Some(_) => format!("file {path}"),
+            None => format!("absent {path}"),
+        }));
         let text = lines.join("\n") + "\n";
         files::write(&root.at(UNDO).join(MANIFEST), &text)
     }
@@ -169,7 +176,8 @@ impl Undo {
                 ("trial", id) => undo.trial = Some(id.to_owned()),
                 ("started", unit) => undo.brought.started = Some(unit.to_owned()),
                 ("enabled", unit) => undo.brought.enabled = Some(unit.to_owned()),
-                ("file", path) => undo.old.push((path.to_owned(), None)),
+                ("file", path) => undo.old.push((path.to_owned(), Some(String::new()))),
+                ("absent", path) => undo.old.push((path.to_owned(), None)),
                 _ => return None,
             }
         }
@@ -196,6 +204,10 @@ fn put_back(root: &Root, path: &str, old: Option<&str>) -> Result<bool, Error> {
         return Ok(false);
     }
     let Some(old) = old else {
+        if path == STACK {
+            // Without it PAM takes /etc/pam.d/other. There was one, or there would be no trial.
+            return Ok(false);
+        }
         return files::remove(&file).map(|()| true);
     };
     let lifted = now.and_then(|now| stack::lift(&now).ok());
@@ -220,12 +232,14 @@ fn remove_directory(directory: &Path) -> Result<(), Error> {
 /// # Errors
 /// It could not be put back.
 pub fn roll_back(system: &System, undo: &Undo, say: &mut dyn FnMut(String)) -> Result<(), Error> {
-    for line in undo.restore(&system.root)? {
-        say(line);
+    let restored = undo.restore(&system.root, say);
+    if restored.is_ok() {
+        arm::disarm();
     }
-    arm::disarm();
-    service::take_down(&undo.brought, say)?;
-    service::reload(system, say)
+    // sshd must read what could be put back, also where something could not.
+    let taken_down = service::take_down(&undo.brought, say);
+    let reloaded = service::reload(system, say);
+    restored.and(taken_down).and(reloaded)
 }
 
 #[cfg(test)]
@@ -272,7 +286,8 @@ mod tests {
         let read = Undo::read(&root).unwrap().unwrap();
         assert_eq!(read, undo);
         assert_eq!(read.trial.as_deref(), Some("7"));
-        let done = read.restore(&root).unwrap();
+        let mut done = Vec::new();
+        read.restore(&root, &mut |line| done.push(line)).unwrap();
         assert_eq!(
             done,
             [
@@ -292,7 +307,7 @@ mod tests {
         let theirs = "session required pam_x.so\n";
         let now = files::read(&root.at(STACK)).unwrap().unwrap();
         files::write(&root.at(STACK), &format!("{now}{theirs}")).unwrap();
-        undo.restore(&root).unwrap();
+        undo.restore(&root, &mut |_| {}).unwrap();
         let text = files::read(&root.at(STACK)).unwrap().unwrap();
         assert_eq!(text, format!("{OLD}{theirs}"));
     }
@@ -333,6 +348,16 @@ mod tests {
             files::write(&root.at(UNDO).join(MANIFEST), text).unwrap();
             assert!(Undo::read(&root).is_err(), "{text}");
         }
+    }
+
+    /// A copy that is gone says nothing: the stack is not taken away for it.
+    #[test]
+    fn a_missing_copy_is_no_missing_file() {
+        let (_dir, root) = root();
+        on_trial(&root);
+        files::remove(&root.at(UNDO).join("0")).unwrap();
+        assert!(Undo::read(&root).is_err());
+        assert!(root.at(STACK).exists());
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::finding::{Code, Finding};
 use crate::jobs::Job;
 use crate::methods::{KEY, KEY_ALONE, Methods};
 use crate::sshd::{Effective, View, Who};
-use crate::{DROPIN, Error, JOBS};
+use crate::{DROPIN, Error, JOB_KEYS, JOBS};
 
 /// A way in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,6 +205,16 @@ impl Judge<'_> {
     }
 
     fn job(&mut self, who: &Who, effective: &Effective) -> Result<(), Error> {
+        let keys = format!("{JOB_KEYS}/{}", who.user);
+        if effective.one("authorizedkeysfile") != keys {
+            let from = self.from("authorizedkeysfile", who)?;
+            let text = format!(
+                "the job of {} takes keys of another file than {keys}{from}: its owner may add some",
+                who.user
+            );
+            let finding = Finding::error(Code::JobChanged, text);
+            self.findings.push(finding.cure("take that line out"));
+        }
         if effective.one("authenticationmethods") == KEY_ALONE {
             return Ok(());
         }

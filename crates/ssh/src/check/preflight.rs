@@ -156,7 +156,7 @@ fn compare(before: &View<'_>, after: &View<'_>, plan: &mut Preflight) -> Result<
         });
         Ok::<_, Error>((old, new))
     };
-    row(&Who::from_anywhere("nobody"), None, None)?;
+    let (everybody, _) = row(&Who::from_anywhere("nobody"), None, None)?;
     row(&Who::from_anywhere("root"), Some("root"), None)?;
     let accounts = Accounts::read(before.root())?;
     let mut findings = Vec::new();
@@ -172,8 +172,19 @@ fn compare(before: &View<'_>, after: &View<'_>, plan: &mut Preflight) -> Result<
             findings.extend(passwords(&name, &old, &new));
         }
     }
+    findings.extend(weaker(&everybody));
     plan.findings.extend(findings);
     Ok(())
+}
+
+/// A key and a password are two things; a key and a code are only one where no code is asked for.
+fn weaker(old: &Effective) -> Option<Finding> {
+    old.methods().key_and_password().then(|| {
+        let text = "a key AND a password are needed now; with a key and a code, the key alone would \
+            let in whoever is exempt, bypassed or in grace, and everybody while codes are off";
+        let cure = "if that is meant, take AuthenticationMethods out of sshd_config first";
+        Finding::error(Code::LosesPassword, text).cure(cure)
+    })
 }
 
 fn passwords(name: &str, old: &Effective, new: &Effective) -> Option<Finding> {

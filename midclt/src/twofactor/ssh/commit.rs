@@ -41,7 +41,7 @@ pub(super) fn run(connection: &Connection, args: &CommitArgs) -> Result<(), Fail
             // A login was faster.
             Fate::Kept => {}
             Fate::Over => {
-                restore::put_back(&daemon, &system, &undo);
+                restore::put_back(&daemon, &system, &undo)?;
                 return Err(Failure::told(
                     "midclt: the trial was over already: everything is as it was",
                 ));

@@ -193,7 +193,8 @@ impl Enabling<'_> {
         match self.try_it(&mut undo, was_on) {
             Ok(trial) => self.end(&undo, trial.as_ref()),
             Err(failure) => {
-                transaction::put_back(self.system, &undo, &mut say);
+                // Said where it failed; the job that is armed tries again.
+                let _ = transaction::put_back(self.system, &undo, &mut say);
                 super::tell(self.daemon, self.system);
                 Err(failure.with(["midclt: it was not turned on".to_owned()]))
             }
@@ -275,7 +276,8 @@ impl Enabling<'_> {
             return output::page(KEPT);
         }
         let mut say = |line: String| self.daemon.remark(&[line]);
-        transaction::put_back(self.system, undo, &mut say);
+        // As above.
+        let _ = transaction::put_back(self.system, undo, &mut say);
         super::tell(self.daemon, self.system);
         Err(Failure::told(
             "midclt: the time is up without a login with a code: everything is as it was",

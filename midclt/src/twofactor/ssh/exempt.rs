@@ -102,6 +102,8 @@ fn create(daemon: &Daemon<'_>, system: &System, args: &ExemptArgs) -> Result<(),
     );
     consent.to(&what, "Exempt it?")?;
     let request = json!({"username": account, "until": until, "reason": reason});
+    // Before anything is permitted: files that were changed by hand end it here.
+    let old = current(system)?;
     let made: wire::Exemption = daemon.ask("auth.twofactor.exemption.create", &[request])?;
     let job = Job {
         account: account.to_owned(),
@@ -109,7 +111,6 @@ fn create(daemon: &Daemon<'_>, system: &System, args: &ExemptArgs) -> Result<(),
         exemption: made.id,
         reason,
     };
-    let old = current(system)?;
     let written = place(daemon, system, &job, &line);
     if let Err(failure) = written {
         forget(daemon, job.exemption);
@@ -300,13 +301,15 @@ pub(super) fn end_expired(daemon: &Daemon<'_>, system: &System, now: i64) -> Res
     Ok(())
 }
 
-/// The block first: without its keys it would only shut the account out.
+/// What refuses by itself first: the exemption, then the keys, then the block, which sshd may not take
+/// for what others wrote. All is tried; the first failure is told.
 fn end(daemon: &Daemon<'_>, system: &System, ended: &[Job], rest: &[Job]) -> Result<(), Failure> {
-    put(daemon, system, rest).map_err(|error| failed(&error))?;
+    let mut removed = Ok(());
     for job in ended {
-        ::ssh::remove(&system.root.at(job.keys())).map_err(|error| failed(&error))?;
         forget(daemon, job.exemption);
+        removed = removed.and(::ssh::remove(&system.root.at(job.keys())).map(drop));
     }
+    let written = put(daemon, system, rest);
     tell(daemon, system);
-    Ok(())
+    removed.and(written).map_err(|error| failed(&error))
 }

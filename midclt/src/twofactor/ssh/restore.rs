@@ -8,9 +8,10 @@ use ::ssh::sshd::System;
 use ::ssh::undo::{self, Undo};
 use ::ssh::{Boot, transaction};
 use clap::Args;
+use client::Error;
 
 use super::super::daemon::{Daemon, read};
-use super::wire::{Fate, Status};
+use super::wire::{Fate, Settings, Status};
 use super::{failed, tell, this_machine};
 use crate::cli::Connection;
 use crate::failure::Failure;
@@ -29,11 +30,16 @@ pub(crate) struct RestoreArgs {
 
 const COMMAND: &str = "2fa ssh restore";
 /// How long the daemon may take to end its own part.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to say so.
+const CALL_SECONDS: u64 = 5;
+/// When the job tries again to put back what could not be put back.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// Puts the files back.
 pub(super) fn run(connection: &Connection, args: &RestoreArgs) -> Result<(), Failure> {
     let system = this_machine(COMMAND)?;
+    let connection = &connection.within(CALL_SECONDS);
     let daemon = Daemon::new(connection, COMMAND);
     let Some(undo) = read_undo(&system)? else {
         return Ok(());
@@ -42,16 +48,24 @@ pub(super) fn run(connection: &Connection, args: &RestoreArgs) -> Result<(), Fai
         if !wait(&system, &undo)? {
             return Ok(());
         }
-        let Some(undo) = read_undo(&system)? else {
-            return Ok(());
-        };
-        return settle(&daemon, &system, &undo);
+        return until_settled(&daemon, &system);
     }
     if trial_id(&undo).is_some() {
         // Where it cannot be asked, its own deadline ends its part.
         let _ = daemon.try_call("auth.twofactor.rollback", &[]);
     }
-    put_back(&daemon, &system, &undo);
+    put_back(&daemon, &system, &undo)
+}
+
+/// A disk may be full, a file not be ours to change for a while: SSH must not stay as it is for that.
+fn until_settled(daemon: &Daemon<'_>, system: &System) -> Result<(), Failure> {
+    while let Some(undo) = read_undo(system)? {
+        match settle(daemon, system, &undo) {
+            Ok(()) => break,
+            Err(failure) => daemon.remark(&failure.lines),
+        }
+        thread::sleep(AGAIN);
+    }
     Ok(())
 }
 
@@ -84,11 +98,12 @@ fn wait(system: &System, undo: &Undo) -> Result<bool, Failure> {
 pub(super) fn settle(daemon: &Daemon<'_>, system: &System, undo: &Undo) -> Result<(), Failure> {
     let began = Instant::now();
     let Some(id) = trial_id(undo) else {
-        put_back(daemon, system, undo);
-        return Ok(());
+        return put_back(daemon, system, undo);
     };
+    let mut last;
     loop {
-        match fate(daemon, id) {
+        last = fate(daemon, id);
+        match last {
             Some(Fate::Kept) => {
                 return undo::forget(&system.root).map_err(|error| failed(&error));
             }
@@ -98,19 +113,39 @@ pub(super) fn settle(daemon: &Daemon<'_>, system: &System, undo: &Undo) -> Resul
             _ => break,
         }
     }
-    put_back(daemon, system, undo);
-    Ok(())
+    if last == Some(Fate::Live) {
+        // Settings and files go together.
+        let _ = daemon.try_call("auth.twofactor.rollback", &[]);
+    }
+    put_back(daemon, system, undo)
 }
 
+/// What became of the daemon's trial; None where it does not answer.
 fn fate(daemon: &Daemon<'_>, id: i64) -> Option<Fate> {
-    let answer = daemon.try_call("auth.twofactor.status", &[]).ok()?;
-    let status: Status = read(&answer).ok()?;
-    Some(status.fate(id))
+    match daemon.try_call("auth.twofactor.status", &[]) {
+        Ok(answer) => read(&answer).ok().map(|status: Status| status.fate(id)),
+        // It is there: one record that cannot be read is no reason to let people in without a code. Its
+        // trial is over by now, so what is in force is what was kept.
+        Err(Error::Call(_)) => {
+            let answer = daemon.try_call("auth.twofactor.config", &[]).ok()?;
+            let settings: Settings = read(&answer).ok()?;
+            Some(if settings.services.ssh {
+                Fate::Kept
+            } else {
+                Fate::Over
+            })
+        }
+        Err(_) => None,
+    }
 }
 
 /// Puts the files back, says so, and tells the daemon.
-pub(super) fn put_back(daemon: &Daemon<'_>, system: &System, undo: &Undo) {
+///
+/// # Errors
+/// Something could not be put back.
+pub(super) fn put_back(daemon: &Daemon<'_>, system: &System, undo: &Undo) -> Result<(), Failure> {
     let mut say = |line: String| daemon.remark(&[line]);
-    transaction::put_back(system, undo, &mut say);
+    let done = transaction::put_back(system, undo, &mut say);
     tell(daemon, system);
+    done.map_err(|error| failed(&error))
 }

@@ -25,6 +25,17 @@ struct RolledBack {
     id: i64,
 }
 
+/// The settings that the files go with.
+#[derive(Debug, Deserialize)]
+pub(super) struct Settings {
+    pub(super) services: Services,
+}
+
+#[derive(Debug, Deserialize)]
+pub(super) struct Services {
+    pub(super) ssh: bool,
+}
+
 /// What became of a trial.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -42,7 +53,8 @@ impl Status {
         let is_back = self.rolled_back.as_ref().is_some_and(|back| back.id == id);
         if self.trial.as_ref().is_some_and(|trial| trial.id == id) {
             Fate::Live
-        } else if self.enabled && self.ssh && self.trial.is_none() && !is_back {
+        // Another trial may be live by now, and it may be off for a while: neither says anything of this one.
+        } else if self.ssh && !is_back {
             Fate::Kept
         } else {
             Fate::Over
@@ -83,6 +95,11 @@ mod tests {
         };
         let live = r#"{"enabled":true,"ssh":true,"trial":{"id":7,"until":1}}"#;
         check(live, Fate::Live);
+        // Another one, of the policy perhaps.
+        check(
+            r#"{"enabled":true,"ssh":true,"trial":{"id":8,"until":1}}"#,
+            Fate::Kept,
+        );
         check(
             r#"{"enabled":true,"ssh":true,"trial":null,"rolled_back":null}"#,
             Fate::Kept,
@@ -99,10 +116,6 @@ mod tests {
             r#"{"enabled":true,"ssh":true,"rolled_back":{"id":6}}"#,
             Fate::Kept,
         );
-        check(r#"{"enabled":false,"ssh":true}"#, Fate::Over);
-        check(
-            r#"{"enabled":true,"ssh":true,"trial":{"id":8,"until":1}}"#,
-            Fate::Over,
-        );
+        check(r#"{"enabled":false,"ssh":true}"#, Fate::Kept);
     }
 }
