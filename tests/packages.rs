@@ -9,6 +9,7 @@ mod lifecycle;
 mod restarts;
 mod service;
 mod site;
+mod sshd;
 mod units;
 mod version;
 
