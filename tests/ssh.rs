@@ -2,6 +2,7 @@
 #![cfg(feature = "system")]
 
 mod clients;
+mod command;
 mod console;
 mod crowds;
 mod door;
@@ -15,5 +16,5 @@ mod peers;
 mod root;
 mod standing;
 mod switching;
-mod trial;
+
 mod ways;
