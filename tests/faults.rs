@@ -8,6 +8,9 @@ mod disk;
 mod failing;
 mod state;
 
+#[cfg(feature = "system")]
+pub(crate) use disk::fill;
+
 use std::fs;
 
 use rusqlite::params;

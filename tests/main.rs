@@ -29,6 +29,8 @@ mod people;
 #[cfg(feature = "system")]
 mod python;
 mod qr;
+#[cfg(feature = "system")]
+mod recovery;
 mod recovery_codes;
 mod site;
 #[cfg(feature = "system")]

@@ -1,11 +1,11 @@
 //! `midclt call`: words to params, one frame out, the result to text.
 
-use client::{CallError, Client, Deadline, Error};
+use client::{CallError, Error};
 
 use crate::cli::{CallArgs, Connection};
 use crate::contract::{Contract, example};
 use crate::failure::{Failure, Request};
-use crate::{output, result, twofactor, words};
+use crate::{ask, output, result, twofactor, words};
 
 /// Calls one method.
 pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure> {
@@ -14,9 +14,7 @@ pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure
     if let (Some(understood), false) = (&params.understood, connection.quiet) {
         output::note(understood);
     }
-    let deadline = Deadline::after(limit);
-    let answer = Client::connect(&connection.socket, deadline)
-        .and_then(|mut client| client.call(&args.method, &params.values));
+    let answer = ask::call(connection, limit, &args.method, &params.values);
     let raw = answer.map_err(|error| {
         let command = format!("call {}", args.method);
         let request = Request {

@@ -1,5 +1,6 @@
 //! The command line. Doc comments here are the help, the man page and the completion.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::failure::Failure;
+use crate::output;
 use crate::twofactor::TwoFactor;
 
 const CALL_SECONDS: u64 = 60;
@@ -100,6 +102,8 @@ pub(crate) struct Connection {
     pub(crate) socket: PathBuf,
     pub(crate) quiet: bool,
     timeout: Option<u64>,
+    /// The daemon was asked once, and did not answer: then it is not waited for again.
+    pub(crate) was_in_vain: Cell<bool>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -218,6 +222,7 @@ impl From<ConnectionArgs> for Connection {
             socket: args.uri,
             quiet: args.quiet,
             timeout: args.timeout,
+            was_in_vain: Cell::new(false),
         }
     }
 }
@@ -227,6 +232,13 @@ impl Connection {
     pub(crate) fn time_limit(&self, own: Option<u64>, default_seconds: u64) -> Duration {
         let seconds = own.or(self.timeout).filter(|&seconds| seconds != 0);
         Duration::from_secs(seconds.unwrap_or(default_seconds))
+    }
+
+    /// A line on stderr about something that was done; `-q` keeps it away.
+    pub(crate) fn remark(&self, line: &str) {
+        if !self.quiet {
+            output::note(line);
+        }
     }
 
     /// The time for an ordinary call.

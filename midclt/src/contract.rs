@@ -43,6 +43,27 @@ impl Contract<'static> {
         serde_json::from_str(CONTRACT).unwrap_or(empty)
     }
 
+    /// Whether a method may be run without the daemon. Reads nothing else of the contract, since each
+    /// call of root's asks this.
+    pub(crate) fn is_offline(name: &str) -> bool {
+        #[derive(Deserialize)]
+        struct Names<'a> {
+            #[serde(borrow)]
+            methods: Vec<Name<'a>>,
+        }
+        #[derive(Deserialize)]
+        struct Name<'a> {
+            name: &'a str,
+            #[serde(default)]
+            offline: bool,
+        }
+        let names: Result<Names<'_>, _> = serde_json::from_str(CONTRACT);
+        names.is_ok_and(|names| {
+            let mut methods = names.methods.iter();
+            methods.any(|method| method.name == name && method.offline)
+        })
+    }
+
     pub(crate) fn method(self, name: &str) -> Option<Method<'static>> {
         self.methods.into_iter().find(|method| method.name == name)
     }
@@ -198,6 +219,17 @@ mod tests {
         check("auth.twofactor.verify", false, true);
         check("core.subscribe", false, true);
         check("core.ping", false, false);
+    }
+
+    #[test]
+    fn what_may_be_run_without_the_daemon() {
+        for (name, expected) in [
+            ("auth.twofactor.update", true),
+            ("auth.twofactor.verify", false),
+            ("no.such.method", false),
+        ] {
+            assert_eq!(Contract::is_offline(name), expected, "{name}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 mod argv;
+mod ask;
 mod call;
 mod cli;
 mod completion;
@@ -15,6 +16,7 @@ mod failure;
 mod keyboard;
 mod layout;
 mod methods;
+mod once;
 mod output;
 mod result;
 mod subscribe;

@@ -6,10 +6,11 @@ use std::{fs, io};
 
 use anyhow::{Context, bail};
 use api::Identity;
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use serde::Deserialize;
 
 use crate::logging::Level;
+use crate::once::OnceArgs;
 
 const DEFAULT_FILE: &str = "/etc/middlewared/config.toml";
 
@@ -18,7 +19,7 @@ const DEFAULT_FILE: &str = "/etc/middlewared/config.toml";
 #[command(name = "middlewared", version = env!("MIDDLEWARED_VERSION"), about, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
 pub(crate) struct Flags {
     /// Read this file instead of /etc/middlewared/config.toml.
-    #[arg(long, value_name = "FILE", env = "MIDDLEWARED_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "MIDDLEWARED_CONFIG")]
     config: Option<PathBuf>,
 
     /// Listen on this Unix socket.
@@ -26,7 +27,7 @@ pub(crate) struct Flags {
     socket: Option<PathBuf>,
 
     /// Keep the state in this directory.
-    #[arg(long, value_name = "DIR", env = "MIDDLEWARED_STATE_DIR")]
+    #[arg(long, global = true, value_name = "DIR", env = "MIDDLEWARED_STATE_DIR")]
     state_dir: Option<PathBuf>,
 
     /// How much to log: error, warn, info, debug or trace.
@@ -36,6 +37,15 @@ pub(crate) struct Flags {
     /// Check the configuration, print what is in force, and exit.
     #[arg(long)]
     pub(crate) check_config: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+}
+
+/// What it does instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Once(OnceArgs),
 }
 
 const LONG_ABOUT: &str = "\
@@ -86,9 +96,20 @@ impl Config {
                 read => read.context(DEFAULT_FILE)?,
             },
         };
+        let config = Self::new(flags, file);
+        config.check()?;
+        Ok(config)
+    }
+
+    /// What is in force where the file cannot be used.
+    pub(crate) fn without_file(flags: &Flags) -> Self {
+        Self::new(flags, File::default())
+    }
+
+    fn new(flags: &Flags, file: File) -> Self {
         let socket = flags.socket.clone().or(file.socket);
         let state_dir = flags.state_dir.clone().or(file.state_dir);
-        let config = Self {
+        Self {
             socket: socket.unwrap_or_else(|| "/run/middleware/middlewared.sock".into()),
             state_dir: state_dir.unwrap_or_else(|| "/var/lib/middlewared".into()),
             log: flags.log.or(file.log).unwrap_or_default(),
@@ -97,9 +118,7 @@ impl Config {
                 product: file.product.unwrap_or_else(|| "Linux".to_owned()),
             },
             max_connections: file.max_connections.unwrap_or(1024),
-        };
-        config.check()?;
-        Ok(config)
+        }
     }
 
     fn check(&self) -> anyhow::Result<()> {

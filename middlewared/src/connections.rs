@@ -7,6 +7,10 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
+/// Places beyond the limit, for whoever comes to unlock a machine whose connections are all at work:
+/// processes of root's that have no other.
+const RESERVED: usize = 32;
+
 /// The open connections of one socket.
 pub(crate) struct Connections {
     most: usize,
@@ -39,13 +43,17 @@ impl Connections {
     }
 
     /// Makes room for a connection of `pid`. When all places are taken, the longest idle connection
-    /// of the process that has most is closed; where every one is at work, there is no room.
-    pub(crate) fn admit(self: &Arc<Self>, pid: i32) -> Option<Slot> {
+    /// of the process that has most is closed; where every one is at work, there is room for root only,
+    /// and once for each process.
+    pub(crate) fn admit(self: &Arc<Self>, pid: i32, uid: u32) -> Option<Slot> {
         let mut table = self.table();
         if table.open.len() >= self.most {
-            let victim = table.victim()?;
-            if let Some(entry) = table.open.remove(&victim) {
-                entry.evicted.notify_one();
+            if let Some(victim) = table.victim() {
+                if let Some(entry) = table.open.remove(&victim) {
+                    entry.evicted.notify_one();
+                }
+            } else if uid != 0 || !self.is_reserved_for(pid, &table) {
+                return None;
             }
         }
         let id = table.next_id;
@@ -62,6 +70,11 @@ impl Connections {
             entry,
             connections: Arc::clone(self),
         })
+    }
+
+    fn is_reserved_for(&self, pid: i32, table: &Table) -> bool {
+        let has_none = !table.open.values().any(|entry| entry.pid == pid);
+        has_none && table.open.len() < self.most.saturating_add(RESERVED)
     }
 
     fn now(&self) -> u64 {
@@ -140,7 +153,7 @@ mod tests {
     #[test]
     fn the_longest_idle_of_the_process_with_most_makes_room() {
         let connections = Connections::new(4);
-        let admit = |pid| connections.admit(pid).unwrap();
+        let admit = |pid| connections.admit(pid, 0).unwrap();
         let (lone, first, second, third) = (admit(1), admit(2), admit(2), admit(2));
         for (slot, at) in [(&lone, 1), (&first, 5), (&second, 4), (&third, 6)] {
             slot.entry.last_active.store(at, Ordering::Relaxed);
@@ -157,22 +170,44 @@ mod tests {
     #[test]
     fn a_connection_at_work_is_never_closed() {
         let connections = Connections::new(2);
-        let slots = [connections.admit(1).unwrap(), connections.admit(1).unwrap()];
+        let slots = [1, 1].map(|pid| connections.admit(pid, 0).unwrap());
         for slot in &slots {
             slot.set_busy(true);
         }
-        assert!(connections.admit(2).is_none());
+        assert!(connections.admit(2, 1000).is_none());
         slots[1].set_busy(false);
-        let newcomer = connections.admit(2).unwrap();
+        let newcomer = connections.admit(2, 1000).unwrap();
         assert!(is_evicted(&slots[1]) && !is_evicted(&slots[0]) && !is_evicted(&newcomer));
+    }
+
+    /// Each of root's processes finds a place, though whoever took all of them lets none go.
+    #[test]
+    fn root_finds_a_place_where_all_are_at_work() {
+        let connections = Connections::new(2);
+        let busy = [1, 1].map(|pid| connections.admit(pid, 0).unwrap());
+        for slot in &busy {
+            slot.set_busy(true);
+        }
+        assert!(connections.admit(1, 0).is_none(), "it has two already");
+        assert!(connections.admit(2, 1000).is_none(), "not root's");
+        let mut rescue = Vec::new();
+        for pid in 2..34 {
+            let slot = connections.admit(pid, 0).unwrap();
+            slot.set_busy(true);
+            rescue.push(slot);
+        }
+        assert!(connections.admit(34, 0).is_none(), "there is an end to it");
+        drop(rescue.pop());
+        assert!(connections.admit(34, 0).is_some());
+        assert!(!busy.iter().chain(&rescue).any(is_evicted));
     }
 
     #[test]
     fn a_dropped_slot_is_free_again() {
         let connections = Connections::new(2);
-        let kept = connections.admit(1).unwrap();
-        drop(connections.admit(1).unwrap());
-        let newcomer = connections.admit(2).unwrap();
+        let kept = connections.admit(1, 0).unwrap();
+        drop(connections.admit(1, 0).unwrap());
+        let newcomer = connections.admit(2, 0).unwrap();
         assert!(!is_evicted(&kept) && !is_evicted(&newcomer));
     }
 }

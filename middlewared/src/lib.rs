@@ -7,9 +7,11 @@
 
 mod config;
 mod connections;
+mod glass;
 mod http;
 mod listener;
 mod logging;
+mod once;
 mod peer;
 mod pool;
 mod queue;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::Parser;
 
-use config::{Config, Flags};
+use config::{Command, Config, Flags};
 
 /// The command line, for the man page.
 #[must_use]
@@ -38,7 +40,7 @@ pub fn command() -> clap::Command {
 #[must_use]
 pub fn main() -> ExitCode {
     match run(&Flags::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(status) => status,
         Err(error) => {
             // Before logging is set up, or for whoever started it by hand.
             let _ = writeln!(io::stderr(), "middlewared: {error:#}");
@@ -47,10 +49,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(flags: &Flags) -> anyhow::Result<()> {
+fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Once(args)) = &flags.command {
+        return once::run(flags, args);
+    }
     let config = Config::load(flags)?;
     if flags.check_config {
-        return write!(io::stdout(), "{config}").context("standard output");
+        write!(io::stdout(), "{config}").context("standard output")?;
+    } else {
+        server::run(flags, &config)?;
     }
-    server::run(flags, &config)
+    Ok(ExitCode::SUCCESS)
 }

@@ -53,7 +53,7 @@ fn welcome(door: &Door, stream: UnixStream, service: &Arc<Service>, stop: &watch
         Ok(peer) => peer,
         Err(error) => return tracing::warn!(%error, "refused a peer that cannot be known"),
     };
-    let Some(slot) = door.connections.admit(peer.pid) else {
+    let Some(slot) = door.connections.admit(peer.pid, peer.uid) else {
         return tracing::warn!(
             pid = peer.pid,
             "refused a connection: all are taken and at work"

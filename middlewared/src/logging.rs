@@ -13,7 +13,7 @@ use api::Alert;
 use serde::Deserialize;
 use tracing::Metadata;
 use tracing_subscriber::filter::{LevelFilter, Targets, filter_fn};
-use tracing_subscriber::layer::{Layer, SubscriberExt};
+use tracing_subscriber::layer::{Layer, Layered, SubscriberExt};
 use tracing_subscriber::reload::{self, Handle};
 use tracing_subscriber::{Registry, fmt as to_text, registry};
 
@@ -90,8 +90,22 @@ impl Log {
     /// # Errors
     /// There is one already.
     pub(crate) fn start(level: Level) -> anyhow::Result<Self> {
+        Self::write_to(level, writer())
+    }
+
+    /// Starts the log of a short call: to the journal, if there is one. Standard error is for the person
+    /// who made the call.
+    ///
+    /// # Errors
+    /// There is no journal.
+    pub(crate) fn to_the_journal() -> anyhow::Result<Self> {
+        let journal = journal().context("there is no journal")?;
+        Self::write_to(Level::default(), journal)
+    }
+
+    fn write_to(level: Level, writer: BoxedWriter<Filtered>) -> anyhow::Result<Self> {
         let (filter, handle) = reload::Layer::new(targets(level));
-        let log = registry().with(filter).with(writer());
+        let log = registry().with(filter).with(writer);
         tracing::subscriber::set_global_default(log).context("the log cannot be started")?;
         panic::set_hook(Box::new(|panic| {
             // The payload may hold anything, so only the place is told.
@@ -117,28 +131,31 @@ impl Log {
 
 type BoxedWriter<S> = Box<dyn Layer<S> + Send + Sync>;
 
-fn writer<S>() -> BoxedWriter<S>
-where
-    S: tracing::Subscriber + for<'a> registry::LookupSpan<'a>,
-{
-    if stderr_is_the_journal()
-        && let (Ok(journal), Ok(alerts)) = (tracing_journald::layer(), tracing_journald::layer())
-    {
-        // With a prefix, MESSAGE_ID would be another field, which the journal knows nothing of.
-        let is_alert = |of: &Metadata<'_>| of.target() == ALERT;
-        let journal = journal.with_field_prefix(Some("MIDDLEWARED".to_owned()));
-        let journal = journal.with_filter(filter_fn(move |of| !is_alert(of)));
-        let alerts = alerts
-            .with_field_prefix(None)
-            .with_filter(filter_fn(is_alert));
-        return Box::new(journal.and_then(alerts));
-    }
-    Box::new(
-        to_text::layer()
-            .with_writer(std::io::stderr)
-            .with_target(false)
-            .with_ansi(false),
-    )
+/// What the writers write to.
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
+
+fn writer() -> BoxedWriter<Filtered> {
+    let journal = stderr_is_the_journal().then(journal).flatten();
+    journal.unwrap_or_else(|| {
+        Box::new(
+            to_text::layer()
+                .with_writer(std::io::stderr)
+                .with_target(false)
+                .with_ansi(false),
+        )
+    })
+}
+
+fn journal() -> Option<BoxedWriter<Filtered>> {
+    let (journal, alerts) = (tracing_journald::layer(), tracing_journald::layer());
+    // With a prefix, MESSAGE_ID would be another field, which the journal knows nothing of.
+    let is_alert = |of: &Metadata<'_>| of.target() == ALERT;
+    let journal = journal.ok()?;
+    let journal = journal.with_field_prefix(Some("MIDDLEWARED".to_owned()));
+    let journal = journal.with_filter(filter_fn(move |of| !is_alert(of)));
+    let alerts = alerts.ok()?.with_field_prefix(None);
+    let alerts = alerts.with_filter(filter_fn(is_alert));
+    Some(Box::new(journal.and_then(alerts)))
 }
 
 /// systemd.exec(5), `$JOURNAL_STREAM`: device and inode of the journal's end, to be compared, since

@@ -52,7 +52,7 @@ pub(crate) fn of(stream: &UnixStream) -> std::io::Result<Peer> {
 }
 
 /// `4294967295` means that nobody logged in, as for daemons (`proc_pid_loginuid(5)`).
-fn login_uid(pid: i32) -> Option<u32> {
+pub(crate) fn login_uid(pid: i32) -> Option<u32> {
     let text = fs::read_to_string(format!("/proc/{pid}/loginuid")).ok()?;
     text.trim().parse().ok().filter(|uid| *uid != u32::MAX)
 }

@@ -10,6 +10,7 @@ use api::{
 };
 use store::{Peer, Reader};
 
+use crate::glass;
 use crate::pool::{self, Lane, Load, Pool};
 use crate::queue::Queue;
 use crate::rpc::{self, Id, Request};
@@ -129,6 +130,7 @@ impl Service {
         // A panic leaves the reader as it was: its snapshot ends when it is dropped.
         let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
         let clocks = clock::clocks();
+        reader.obey(glass::find(clocks.boot.id));
         reader.read(&clocks, |tx| {
             run(&Reading {
                 tx,

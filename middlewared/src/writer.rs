@@ -5,13 +5,14 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::{CallError, Caller, Done, Event, Identity};
+use api::{Answer, CallError, Caller, Done, Event, Identity, WriteCall};
 use nix::unistd::getuid;
 use store::{Copy, Peer, Ran, Reserve, StateError, Store, WriteTx, Writer};
 use tokio::sync::{broadcast, oneshot};
+use twofactor::Clocks;
 
-use crate::logging;
 use crate::queue::{Incoming, Job, Order, Queue};
+use crate::{glass, logging};
 
 /// How many calls share one commit at most.
 const BATCH: usize = 64;
@@ -90,19 +91,34 @@ struct Desk {
 }
 
 impl Desk {
-    /// Runs a batch, and answers when it is durable.
-    fn run(&mut self, jobs: Vec<Job>) {
+    /// Runs a batch, and answers when it is durable. What root's override says comes before it: so it is
+    /// a part of the state before anything else becomes one.
+    fn run(&mut self, mut jobs: Vec<Job>) {
         if jobs.is_empty() {
             return;
         }
+        let clocks = clock::clocks();
+        let found = glass::find(clocks.boot.id);
+        self.writer.obey(found.clone());
+        let Some(found) = found else {
+            return self.run_all(&clocks, jobs);
+        };
+        let (answer, mut taken_in) = oneshot::channel();
+        jobs.insert(0, self.own_job(api::take_in(), answer));
+        self.run_all(&clocks, jobs);
+        if matches!(taken_in.try_recv(), Ok(Ok(taken_in)) if taken_in.get() == "true") {
+            glass::remove(clocks.boot.id, &found);
+        }
+    }
+
+    fn run_all(&mut self, clocks: &Clocks, jobs: Vec<Job>) {
         let may_use = jobs.iter().any(|job| job.call.is_way_back());
         let reserve = if may_use {
             Reserve::MayUse
         } else {
             Reserve::Keep
         };
-        let clocks = clock::clocks();
-        let ran = self.writer.batch(&clocks, reserve, &jobs, |job, tx| {
+        let ran = self.writer.batch(clocks, reserve, &jobs, |job, tx| {
             job.call.run(tx, &job.caller)
         });
         match ran {
@@ -143,13 +159,16 @@ impl Desk {
     /// Tells of what is over by itself, and asks when that will be so of what is not.
     fn look_after(&mut self) {
         self.due = None;
-        let job = Job {
-            call: api::upkeep(),
+        // If it fails, that is in the log, and the next housekeeping tries again.
+        self.run(vec![self.own_job(api::upkeep(), oneshot::channel().0)]);
+    }
+
+    fn own_job(&self, call: WriteCall, answer: oneshot::Sender<Answer>) -> Job {
+        Job {
+            call,
             caller: self.caller.clone(),
-            // If it fails, that is in the log, and the next housekeeping tries again.
-            answer: oneshot::channel().0,
-        };
-        self.run(vec![job]);
+            answer,
+        }
     }
 
     /// What has an end is judged by it when it matters; this only makes room.

@@ -10,10 +10,10 @@ use testkit::Daemon;
 
 use crate::support::{enable, errno, good_codes, reason, stderr, verify};
 
-pub(super) const SIZE: &str = "4m";
+pub(crate) const SIZE: &str = "4m";
 
 /// Takes up all the space that is left, as a private file: others may not lie in a state directory.
-pub(super) fn fill(state_dir: &Path, name: &str) {
+pub(crate) fn fill(state_dir: &Path, name: &str) {
     let mut options = File::options();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut filler = options.open(state_dir.join(name)).unwrap();

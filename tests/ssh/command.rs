@@ -1,4 +1,5 @@
 //! `midclt 2fa ssh` on a real machine: on trial, kept, put back, taken away.
+// Long on purpose: one machine and its helpers, which every journey here needs.
 
 use std::process::Output;
 use std::thread;

@@ -11,6 +11,7 @@ fields! {
 
 impl Declared for TwoFactorAuth {
     const NAME: &'static str = "auth.two_factor_auth";
+    const OFFLINE: bool = true;
     type Output = bool;
 }
 

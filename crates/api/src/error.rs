@@ -80,6 +80,14 @@ impl CallError {
         }
     }
 
+    /// Whether it failed since the state cannot be used, or something else that has nothing to do with
+    /// what was asked: then an [`Emergency`](crate::Emergency) may help.
+    #[must_use]
+    pub fn is_about_the_state(&self) -> bool {
+        let errnos = [Errno::EROFS, Errno::ENOSPC, Errno::EIO, Errno::EBUSY];
+        errnos.contains(&self.errno())
+    }
+
     /// The error object of the reply.
     #[must_use]
     pub fn to_object(&self) -> ErrorObjectOwned {
@@ -95,7 +103,7 @@ impl CallError {
         }
     }
 
-    fn errno(&self) -> Errno {
+    pub(crate) fn errno(&self) -> Errno {
         match self {
             Self::Invalid(_) => Errno::EINVAL,
             Self::Refused { errno, .. } => *errno,

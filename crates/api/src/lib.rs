@@ -14,6 +14,7 @@ mod contract;
 mod core;
 mod devices;
 mod door;
+mod emergency;
 mod error;
 mod event;
 mod fields;
@@ -25,8 +26,10 @@ mod session;
 mod user;
 
 pub use alert::{Alert, AlertKind};
+pub use auth_twofactor::overriding::take_in;
 pub use auth_twofactor::trial::upkeep;
 pub use contract::contract;
+pub use emergency::Emergency;
 pub use error::{CallError, Issue, METHOD_CALL_ERROR, TOO_MANY_CALLS, too_many_calls};
 pub use event::{EVENTS, Event, EventInfo};
 pub use method::{

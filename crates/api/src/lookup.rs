@@ -118,19 +118,23 @@ impl Lookup {
         let stored = || Ok::<_, CallError>(tx.account_named(name)?.map(|record| record.account));
         match self {
             Self::Account(account) => agreed(account, tx),
-            Self::Alias(of) => Err(CallError::refused(
-                Errno::EEXIST,
-                format!(
-                    "'{name}' is another name of the user '{}': use that",
-                    of.name
-                ),
-            )),
-            Self::Absent => stored()?.ok_or_else(|| {
-                CallError::refused(Errno::ENOENT, format!("User '{name}' does not exist"))
-            }),
+            Self::Alias(of) => Err(is_alias(name, of)),
+            Self::Absent => stored()?.ok_or_else(|| is_absent(name)),
             Self::Failed(errno) => stored()?.ok_or_else(|| failed(*errno)),
         }
     }
+}
+
+pub(crate) fn is_alias(name: &AccountName, of: &Account) -> CallError {
+    let message = format!(
+        "'{name}' is another name of the user '{}': use that",
+        of.name
+    );
+    CallError::refused(Errno::EEXIST, message)
+}
+
+pub(crate) fn is_absent(name: &AccountName) -> CallError {
+    CallError::refused(Errno::ENOENT, format!("User '{name}' does not exist"))
 }
 
 fn failed(errno: Errno) -> CallError {

@@ -73,7 +73,7 @@ pub struct Method {
 
 impl Method {
     pub(crate) const fn session<M: OnSession>() -> Self {
-        Self::new::<M>(Kind::Session, false, |params| {
+        Self::new::<M>(Kind::Session, |params| {
             let method = M::decode(params)?;
             Ok(Prepared::Session(Box::new(move |session| {
                 method.call(session).and_then(|o| send(&o))
@@ -82,7 +82,7 @@ impl Method {
     }
 
     pub(crate) const fn read<M: Read>() -> Self {
-        Self::new::<M>(Kind::Read, false, |params| {
+        Self::new::<M>(Kind::Read, |params| {
             let method = M::decode(params)?;
             Ok(Prepared::Read(Box::new(move |read| {
                 method.call(read).and_then(|o| send(&o))
@@ -91,7 +91,7 @@ impl Method {
     }
 
     pub(crate) const fn write<M: Write>() -> Self {
-        Self::new::<M>(Kind::Write, M::OFFLINE, |params| {
+        Self::new::<M>(Kind::Write, |params| {
             let method = M::decode(params)?;
             let is_way_back = method.is_way_back();
             let run = move |write: &mut Writing<'_, '_>| method.call(write).and_then(|o| send(&o));
@@ -105,7 +105,7 @@ impl Method {
     }
 
     pub(crate) const fn slow<M: Slow>() -> Self {
-        Self::new::<M>(Kind::Slow, M::OFFLINE, |params| {
+        Self::new::<M>(Kind::Slow, |params| {
             Ok(Prepared::Slow(SlowCall::new(M::decode(params)?)))
         })
     }
@@ -116,7 +116,6 @@ impl Method {
 
     const fn new<M: Declared>(
         kind: Kind,
-        offline: bool,
         prepare: fn(RawParams) -> Result<Prepared, CallError>,
     ) -> Self {
         let (params, result) = (
@@ -126,7 +125,7 @@ impl Method {
         Self {
             name: M::NAME,
             kind,
-            offline,
+            offline: M::OFFLINE,
             prepare,
             params,
             result,
@@ -158,7 +157,7 @@ fn schema<T: JsonSchema>() -> Schema {
     schema_for!(T)
 }
 
-fn send(output: &impl Serialize) -> Answer {
+pub(crate) fn send(output: &impl Serialize) -> Answer {
     to_raw_value(output).map_err(|_| CallError::internal("the result cannot be written as JSON"))
 }
 

@@ -12,7 +12,7 @@ use crate::CallError;
 use crate::error::Issue;
 
 /// Params as they came.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum RawParams {
     /// By position, as the original takes them; absent params are an empty list.
     Positional(Vec<Value>),

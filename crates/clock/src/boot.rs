@@ -3,6 +3,7 @@
 use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use nix::time::{ClockId, clock_gettime};
 use twofactor::{Boot, BootId};
@@ -21,12 +22,16 @@ pub fn boot() -> Boot {
         let read = fs::read_to_string(BOOT_ID).ok();
         read.and_then(|text| parse(&text)).unwrap_or_else(unknown)
     });
-    let since = clock_gettime(ClockId::CLOCK_BOOTTIME).ok();
-    let secs = since.and_then(|since| u64::try_from(since.tv_sec()).ok());
     Boot {
         id: *ID,
-        secs: secs.unwrap_or(u64::MAX),
+        secs: since_boot().as_secs(),
     }
+}
+
+/// The time since boot, to the nanosecond; the end of time where the kernel does not say.
+#[must_use]
+pub fn since_boot() -> Duration {
+    clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::MAX, Duration::from)
 }
 
 /// The 16 bytes of a UUID as text.

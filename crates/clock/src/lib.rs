@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use twofactor::{Clocks, UnixTime};
 
-pub use boot::boot;
+pub use boot::{boot, since_boot};
 
 /// The kernel gives a clock up at this error and marks it unsynchronised (`NTP_PHASE_LIMIT` in
 /// `include/linux/timex.h`). It is also what it says of a clock that nobody ever set.

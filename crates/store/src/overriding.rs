@@ -55,13 +55,20 @@ impl WriteTx<'_> {
     /// # Errors
     /// It cannot be written.
     pub fn take_override(&mut self) -> Result<bool, StoreError> {
+        match self.overriding().map(|decided| decided.generation) {
+            Some(generation) => self.take_overrides(generation).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// The same for every override of this boot up to this one: what it will say is stored.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn take_overrides(&mut self, generation: u64) -> Result<(), StoreError> {
         const SQL: &str = "INSERT INTO meta (name, value) VALUES ('override', ?1) \
             ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        let Some(generation) = self.overriding().map(|decided| decided.generation) else {
-            return Ok(false);
-        };
         let taken = [&self.boot().id.0[..], &generation.to_be_bytes()].concat();
-        self.write(SQL, [taken])?;
-        Ok(true)
+        self.write(SQL, [taken]).map(drop)
     }
 }

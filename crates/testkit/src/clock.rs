@@ -55,7 +55,7 @@ impl FakeClock {
     /// The environment that makes a program read this clock.
     pub(crate) fn apply(&self, command: &mut Command) {
         command
-            .env("LD_PRELOAD", library())
+            .env("LD_PRELOAD", faketime())
             .env("FAKETIME_TIMESTAMP_FILE", &self.file)
             .env("FAKETIME_FMT", "%s")
             .env("FAKETIME_NO_CACHE", "1")
@@ -71,7 +71,8 @@ impl FakeClock {
     }
 }
 
-fn library() -> &'static Path {
+/// The library that, loaded into a program, has it see the time that `$FAKETIME` says.
+pub fn faketime() -> &'static Path {
     LIBRARIES
         .iter()
         .map(Path::new)

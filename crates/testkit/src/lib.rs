@@ -41,7 +41,7 @@ mod totp;
 pub use accounts::{Accounts, Hang};
 pub use binaries::{pam_module, pam_module_that_panics};
 pub use builder::Builder;
-pub use clock::{FakeClock, now};
+pub use clock::{FakeClock, faketime, now};
 pub use container::Container;
 pub use daemon::Daemon;
 pub use journal::{Entry, Journal};

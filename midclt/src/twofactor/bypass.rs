@@ -103,17 +103,28 @@ fn create(daemon: &Daemon<'_>, args: &BypassArgs, form: Form) -> Result<(), Fail
     }
     request.insert("reason".to_owned(), json!(args.reason));
     let answer = daemon.call("auth.twofactor.bypass.create", &[Value::Object(request)])?;
-    form.print(&answer, |bypass: wire::Bypass| {
-        format!(
-            "{} without a code: {}, until {}.\nTo take it back: midclt 2fa bypass --delete {}\n",
-            who(&bypass),
-            count(bypass.uses_left.into(), "login"),
-            time::minute(bypass.until),
-            bypass.id
-        )
-    })?;
+    form.print(&answer, |bypass: wire::Bypass| granted(&bypass))?;
     daemon.remark_off();
     Ok(())
+}
+
+/// What was granted, and how it is taken back.
+fn granted(bypass: &wire::Bypass) -> String {
+    let (who, until) = (who(bypass), time::minute(bypass.until));
+    // One that could not be stored is an override: it has no number, and counts no logins.
+    if bypass.id == 0 {
+        return format!(
+            "{who} without a code until {until}.\nTo take it back, as root: rm {}/{}\n",
+            breakglass::DIRECTORY,
+            breakglass::FILE
+        );
+    }
+    let logins = count(bypass.uses_left.into(), "login");
+    let id = bypass.id;
+    format!(
+        "{who} without a code: {logins}, until {until}.\nTo take it back: midclt 2fa bypass --delete \
+         {id}\n"
+    )
 }
 
 /// `alice`, `EVERYBODY`.

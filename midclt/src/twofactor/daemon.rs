@@ -3,7 +3,7 @@
 //! Each call has a connection of its own: between two of them a person looks for a phone, and the
 //! daemon may be restarted meanwhile.
 
-use client::{Client, Deadline, Error};
+use client::Error;
 use nix::errno::Errno;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use super::off;
 use crate::cli::Connection;
 use crate::failure::{Failure, Request};
-use crate::{output, result};
+use crate::{ask, output, result};
 
 /// The daemon, for one command.
 #[derive(Debug, Clone, Copy)]
@@ -38,8 +38,8 @@ impl<'a> Daemon<'a> {
 
     /// Calls a method whose errors are not all the end of the command.
     pub(super) fn try_call(&self, method: &str, params: &[Value]) -> Result<Box<RawValue>, Error> {
-        let deadline = Deadline::after(self.connection.call_limit(None));
-        Client::connect(&self.connection.socket, deadline)?.call(method, params)
+        let limit = self.connection.call_limit(None);
+        ask::call(self.connection, limit, method, params)
     }
 
     /// Calls a method and reads its result.

@@ -14,6 +14,7 @@ use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Id, Line, Nullable, Username, Whole};
 use crate::door::span;
+use crate::emergency::Emergency;
 use crate::error::Issue;
 use crate::lookup::{self, Lookup};
 use crate::method::{Declared, Method, Read, Reading, Slow, Stage, Write, Writing};
@@ -24,17 +25,17 @@ use crate::params::{At, Field, Issues, decode_object, fields};
 #[schemars(inline)]
 pub(crate) struct ShownBypass {
     /// Its number.
-    id: i64,
+    pub(crate) id: i64,
     /// The account; null for everybody.
-    pub(super) username: Option<String>,
+    pub(crate) username: Option<String>,
     /// The first second at which it is over, since 1970, UTC. It is over after a reboot too.
-    until: u64,
+    pub(crate) until: u64,
     /// How many logins are left.
-    uses_left: u32,
+    pub(crate) uses_left: u32,
     /// Why.
-    reason: String,
+    pub(crate) reason: String,
     /// When it was given, in seconds since 1970, UTC.
-    created: u64,
+    pub(crate) created: u64,
 }
 
 impl ShownBypass {
@@ -101,6 +102,23 @@ impl Field for NewBypass {
     }
 }
 
+impl CreateBypass {
+    /// What an override can give of it, where nothing can be stored.
+    pub(crate) fn emergency(self) -> Option<Emergency> {
+        let NewBypass {
+            username,
+            minutes,
+            reason,
+            ..
+        } = self.bypass_create;
+        Some(Emergency::Bypass {
+            username: username.0?.0,
+            minutes: minutes.map_or(BypassMinutes::default().get(), |minutes| minutes.0),
+            reason: reason.0,
+        })
+    }
+}
+
 impl NewBypass {
     /// What was asked for, as far as the policy allows it. Where nothing was asked for, the usual is
     /// cut down to what the policy allows.
@@ -137,6 +155,7 @@ fn over(field: &str, most: u32, rule: &str) -> Issue {
 
 impl Declared for CreateBypass {
     const NAME: &'static str = "auth.twofactor.bypass.create";
+    const OFFLINE: bool = true;
     type Output = ShownBypass;
 }
 
@@ -237,6 +256,7 @@ fields! {
 
 impl Declared for QueryBypasses {
     const NAME: &'static str = "auth.twofactor.bypass.query";
+    const OFFLINE: bool = true;
     type Output = Vec<ShownBypass>;
 }
 

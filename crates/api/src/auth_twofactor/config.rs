@@ -24,6 +24,7 @@ fields! {
 
 impl Declared for GetConfig {
     const NAME: &'static str = "auth.twofactor.config";
+    const OFFLINE: bool = true;
     type Output = Config;
 }
 

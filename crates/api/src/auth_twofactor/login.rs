@@ -148,7 +148,9 @@ impl Slow for Authenticate {
     type Found = Found;
 
     fn at_once(&self, read: &Reading<'_>) -> Result<Option<Answer>, CallError> {
-        door::not_asked(read, self.authenticate.service.as_str())
+        let login = &self.authenticate;
+        let is_proven = login.factor().is_proven();
+        door::not_asked(read, login.service.as_str(), &login.username, is_proven)
     }
 
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Work, Found>, CallError> {

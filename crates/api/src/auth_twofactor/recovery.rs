@@ -71,6 +71,7 @@ impl Made {
 
 impl Declared for GenerateCodes {
     const NAME: &'static str = "auth.twofactor.recovery.generate";
+    const OFFLINE: bool = true;
     type Output = NewCodes;
 }
 
@@ -138,6 +139,7 @@ pub(crate) struct Saved {
 
 impl Declared for ConfirmSaved {
     const NAME: &'static str = "auth.twofactor.recovery.confirm_saved";
+    const OFFLINE: bool = true;
     type Output = Saved;
 }
 
@@ -182,6 +184,7 @@ pub(crate) struct Left {
 
 impl Declared for Remaining {
     const NAME: &'static str = "auth.twofactor.recovery.remaining";
+    const OFFLINE: bool = true;
     type Output = Left;
 }
 

@@ -154,16 +154,50 @@ pub(super) fn check_span(
 
 impl Declared for Update {
     const NAME: &'static str = "auth.twofactor.update";
+    const OFFLINE: bool = true;
     type Output = Config;
 }
 
+impl Update {
+    pub(crate) fn turns_off(&self) -> bool {
+        self.auth_twofactor_update.enabled == Some(false)
+    }
+
+    pub(crate) fn turns_on(&self) -> bool {
+        self.auth_twofactor_update.enabled == Some(true)
+    }
+
+    /// Off, as if somebody had called it.
+    pub(super) fn turn_off(write: &mut Writing<'_, '_>) -> Result<(), CallError> {
+        let enabled = Some(false);
+        let update = Self {
+            auth_twofactor_update: UpdateChanges {
+                enabled,
+                otp_digits: None,
+                window: None,
+                interval: None,
+                services: None,
+            },
+        };
+        update.finish(&None, write).map(drop)
+    }
+
+    /// Whoever says whether it is on has decided anew. Whether an override had turned it off.
+    fn end_override(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
+        let was_off = write.tx.is_off_by_override();
+        if self.auth_twofactor_update.enabled.is_some() {
+            write.tx.take_override()?;
+        }
+        Ok(was_off)
+    }
+}
+
 impl Slow for Update {
-    const OFFLINE: bool = true;
     type Job = ();
     type Found = Option<Logins>;
 
     fn is_way_back(&self) -> bool {
-        self.auth_twofactor_update.enabled == Some(false)
+        self.turns_off()
     }
 
     /// Who may log in is looked at only where sshd is made to ask. Turning it off waits for nobody.
@@ -193,7 +227,10 @@ impl Slow for Update {
         if params.enabled != Some(false) {
             trial::settle(write)?;
         }
-        let outcomes = params.outcomes(write.tx)?;
+        let is_override_over = self.end_override(write)?;
+        let mut outcomes = params.outcomes(write.tx)?;
+        // What root's override said counted until now.
+        outcomes.live.old.enabled &= !(is_override_over && self.turns_on());
         let Outcomes { stored, live } = outcomes;
         // Not by whatever else is changed: nobody asked for a device then, and nobody would have it.
         if live.is_turned_on() || stored.is_turned_on() {

@@ -36,6 +36,7 @@ pub(crate) struct Unlocked {
 
 impl Declared for Unlock {
     const NAME: &'static str = "auth.twofactor.unlock";
+    const OFFLINE: bool = true;
     type Output = Unlocked;
 }
 

@@ -24,6 +24,7 @@ pub(crate) use who::Who;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::{invite, trial};
+use crate::lookup;
 use crate::method::{Reading, Writing};
 
 /// Somebody at a door.
@@ -209,14 +210,42 @@ fn bypass(write: &mut Writing<'_, '_>, attempt: &Attempt<'_>) -> Result<Answer, 
     pass(write, attempt, Answer::of(Verdict::Bypassed, message))
 }
 
-/// What a door is told whose service asks nobody. It takes no write: a full disk, or one that is
-/// read-only, must not keep everybody out who was let in before.
+/// What a door is told whose service asks nobody, or where root's override lets this one in. It takes no
+/// write: a full disk, or one that is read-only, must not keep anybody out.
 ///
 /// # Errors
-/// The settings cannot be read.
-pub(crate) fn not_asked(read: &Reading<'_>, service: &str) -> Result<Option<Answer>, CallError> {
-    let answer = || Answer::of(Verdict::NotRequired, "");
-    Ok((!read.tx.settings()?.asks(service)).then(answer))
+/// The settings cannot be read, and no override says that they do not matter.
+pub(crate) fn not_asked(
+    read: &Reading<'_>,
+    service: &str,
+    username: &str,
+    is_proven: bool,
+) -> Result<Option<Answer>, CallError> {
+    let by_override = read.tx.is_off_by_override();
+    if by_override || !read.tx.settings()?.asks(service) {
+        let is_told = is_proven && username == lookup::ROOT && is_off(read, by_override);
+        let notice = if is_told { OFF } else { "" };
+        return Ok(Some(Answer::of(Verdict::NotRequired, notice)));
+    }
+    let Some(found) = read.tx.overriding().filter(|_| is_proven) else {
+        return Ok(None);
+    };
+    if !found.grant.permits(username, read.clocks.wall.as_secs()) {
+        return Ok(None);
+    }
+    tracing::warn!(service, "let in without a code, by root's override");
+    let message = "You were let in without a code, by an override of the administrator's";
+    Ok(Some(Answer::of(Verdict::Bypassed, message)))
+}
+
+/// What an administrator is told at each login until it is on again.
+const OFF: &str = "Two-factor authentication is off, for everybody. On again: midclt 2fa enable";
+
+/// Whether it was on once, and is not: whoever never turned it on is not told at each login.
+fn is_off(read: &Reading<'_>, by_override: bool) -> bool {
+    let was_on = read.tx.has_active_device(0).unwrap_or(true);
+    let is_on = read.tx.settings().is_ok_and(|settings| settings.enabled);
+    by_override || (was_on && !is_on)
 }
 
 /// All that decides whether a code is asked for.

@@ -14,6 +14,8 @@ use crate::{CallError, Session};
 pub(crate) trait Declared: Params + JsonSchema + Send + Sync + 'static {
     /// The full name.
     const NAME: &'static str;
+    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
+    const OFFLINE: bool = false;
     /// The result.
     type Output: Serialize + JsonSchema;
 }
@@ -31,9 +33,6 @@ pub(crate) trait Read: Declared {
 /// A method that changes state. It may run more than once before its changes are kept, so it changes
 /// nothing but the transaction.
 pub(crate) trait Write: Declared {
-    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
-    const OFFLINE: bool = false;
-
     /// Whether it gives verdicts: then it waits behind administration.
     const IS_DOOR: bool = false;
 
@@ -48,9 +47,6 @@ pub(crate) trait Write: Declared {
 /// A method that changes state, and has to work or to wait for somebody before that: off the
 /// connection and off the writer, which nobody else waits behind.
 pub(crate) trait Slow: Declared {
-    /// Whether recovery may run it without the daemon: it must do no harm when done twice.
-    const OFFLINE: bool = false;
-
     /// What the work needs.
     type Job: Send + 'static;
     /// What comes of the work.
@@ -78,6 +74,11 @@ pub(crate) trait Slow: Declared {
 
     /// What stands for a stage that took too long, if anything does; else the call fails.
     fn otherwise(_: &Self::Job) -> Option<Stage<Self::Job, Self::Found>> {
+        None
+    }
+
+    /// The answer, where nothing has to be written for it after all.
+    fn unwritten(&self, _: &Self::Found) -> Option<Self::Output> {
         None
     }
 

@@ -23,7 +23,7 @@ impl SlowCall {
                 return send(&output).map(Started::Answered);
             }
             let stage = method.prepare(read)?;
-            Ok(next(Arc::new(method), stage))
+            next(Arc::new(method), stage)
         };
         Self {
             start: Box::new(start),
@@ -84,19 +84,27 @@ impl Work {
     }
 }
 
-fn next<M: Slow>(method: Arc<M>, stage: Stage<M::Job, M::Found>) -> Started {
+fn next<M: Slow>(method: Arc<M>, stage: Stage<M::Job, M::Found>) -> Result<Started, CallError> {
     let (job, is_heavy) = match stage {
-        Stage::Ready(found) => return Started::Ready(finish(method, found)),
+        Stage::Ready(found) => {
+            return match method.unwritten(&found) {
+                Some(output) => send(&output).map(Started::Answered),
+                None => Ok(Started::Ready(finish(method, found))),
+            };
+        }
         Stage::Work(job) => (job, false),
         Stage::Heavy(job) => (job, true),
     };
-    let otherwise = M::otherwise(&job).map(|stage| Box::new(next(Arc::clone(&method), stage)));
-    Started::Work(Work {
+    let otherwise = match M::otherwise(&job) {
+        Some(stage) => Some(Box::new(next(Arc::clone(&method), stage)?)),
+        None => None,
+    };
+    Ok(Started::Work(Work {
         is_door: M::IS_DOOR,
         is_heavy,
         otherwise,
-        run: Box::new(|| Ok(next(method, M::work(job)?))),
-    })
+        run: Box::new(|| next(method, M::work(job)?)),
+    }))
 }
 
 fn finish<M: Slow>(method: Arc<M>, found: M::Found) -> WriteCall {

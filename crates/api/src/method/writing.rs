@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::Serialize;
 use store::{AuditEntry, Peer, Subject, WriteTx};
 use twofactor::{AccountName, Clocks, UnixTime};
 
@@ -160,15 +161,15 @@ type RunWrite = dyn Fn(&mut Writing<'_, '_>) -> Answer + Send;
 
 impl WriteCall {
     /// What nobody asked for, and falls due by itself. It stands in the audit as this method.
-    pub(crate) fn of_daemon(
+    pub(crate) fn of_daemon<T: Serialize + 'static>(
         method: &'static str,
-        run: fn(&mut Writing<'_, '_>) -> Result<(), CallError>,
+        run: fn(&mut Writing<'_, '_>) -> Result<T, CallError>,
     ) -> Self {
         Self {
             method,
             is_door: false,
             is_way_back: false,
-            run: Box::new(move |write| run(write).and_then(|()| super::send(&()))),
+            run: Box::new(move |write| run(write).and_then(|result| super::send(&result))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! What is not as it should be, with the cure.
 
+use breakglass::Grant;
 use twofactor::{Policy, SecurityKeys, Settings, Unenrolled, UnixTime};
 
 use super::report::Report;
@@ -13,6 +14,9 @@ const ADVISED_SPAN_SECS: u64 = 120;
 /// The latest time seen may be so far ahead of the clock: clocks are corrected by seconds.
 const TOLERATED_SECS: u64 = 60;
 
+/// Where an override is.
+const FILE: &str = "/run/middleware-override/override";
+
 /// What warnings are made of.
 pub(super) struct Facts {
     settings: Settings,
@@ -21,6 +25,8 @@ pub(super) struct Facts {
     synchronised: bool,
     /// The latest time that was seen, where it is ahead of the clock.
     ahead: Option<UnixTime>,
+    overriding: Option<Grant>,
+    has_stale_override: bool,
     key_missing: Option<String>,
     span_secs: u64,
     odd_steps: u32,
@@ -47,6 +53,8 @@ impl Facts {
                 .any(|bypass| bypass.username.is_none()),
             synchronised: read.clocks.synchronised,
             ahead: (latest.since(now) > TOLERATED_SECS).then_some(latest),
+            overriding: read.tx.overriding().map(|found| found.grant.clone()),
+            has_stale_override: read.tx.has_stale_override(),
             key_missing: read.tx.degraded().map(str::to_owned),
             span_secs: settings.window.span_secs(longest),
             odd_steps: shapes.odd_steps,
@@ -65,6 +73,8 @@ impl Facts {
     /// The gravest first.
     pub(super) fn warnings(&self) -> Vec<String> {
         let all = [
+            self.overriding(),
+            self.stale(),
             self.key(),
             self.everybody(),
             self.allowed(),
@@ -80,6 +90,29 @@ impl Facts {
             self.secrets(),
         ];
         all.into_iter().flatten().collect()
+    }
+
+    fn overriding(&self) -> Option<String> {
+        Some(match self.overriding.as_ref()? {
+            Grant::Off => {
+                "An override turns two-factor authentication off UNTIL THE NEXT REBOOT, since \
+                the state could not be written. To end it: midclt 2fa enable"
+                    .to_owned()
+            }
+            Grant::Bypass { account, until } => format!(
+                "An override lets {account} in without a code until {until} (date -d @{until}), since \
+                 the state could not be written. To end it, as root: rm {FILE}"
+            ),
+        })
+    }
+
+    fn stale(&self) -> Option<String> {
+        self.has_stale_override.then(|| {
+            format!(
+                "An override that counts no more is still there, and would count while middlewared \
+                 does not run. As root: rm {FILE}"
+            )
+        })
     }
 
     fn key(&self) -> Option<String> {

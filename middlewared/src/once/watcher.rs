@@ -1,0 +1,280 @@
+//! The first process: it has the call made by the owner of the state, watches over it, and writes the
+//! override where the state cannot be used.
+
+use std::env;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt;
+use std::os::unix::process::{CommandExt, parent_id};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use api::{CallError, Emergency, Method};
+use nix::errno::Errno;
+use nix::unistd::getuid;
+use serde_json::Value;
+use twofactor::Clocks;
+
+use super::glass::{self, Written};
+use super::reply::Reply;
+use super::{Request, raw};
+use crate::config::{Config, Flags};
+use crate::{logging, peer};
+
+/// How long the state may take where there is a way without it: midclt has waited 3 s, and answers
+/// within 5.
+const PATIENCE: Duration = Duration::from_millis(1300);
+
+/// The same where there is none.
+const LONG_PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long the user database may take.
+const LOOK_UP: Duration = Duration::from_millis(300);
+
+/// Follows `/proc/self/exe` also where the owner of the state may not look into our directory.
+const OURSELVES: &str = "/proc/self/exe";
+
+/// Has the call made.
+pub(super) fn watch(flags: &Flags, method: &'static Method, input: &[u8]) -> Reply {
+    let (config, trouble) = match Config::load(flags) {
+        Ok(config) => (config, None),
+        // The daemon does not start with it; a recovery does not depend on it.
+        Err(error) => (Config::without_file(flags), Some(error)),
+    };
+    let reply = call(&config, method, input).for_the_caller();
+    match trouble {
+        None => reply,
+        Some(error) => reply.note(format!("the configuration was left out: {error:#}")),
+    }
+}
+
+fn call(config: &Config, method: &'static Method, input: &[u8]) -> Reply {
+    let params = match input.trim_ascii() {
+        [] => Ok(Value::Null),
+        text => serde_json::from_slice(text),
+    };
+    let Ok(params) = params else {
+        let message = "Params are a JSON array on standard input";
+        return Reply::error(&CallError::refused(Errno::EINVAL, message));
+    };
+    let Some(checked) = raw(params.clone()) else {
+        let message = "Params are a JSON array on standard input";
+        return Reply::error(&CallError::refused(Errno::EINVAL, message));
+    };
+    let emergency = Emergency::of(method.name, &checked);
+    let is_undone = Emergency::is_undone_by(method.name, &checked);
+    if let Err(error) = method.prepare(checked) {
+        return Reply::error(&error);
+    }
+    let patience = match emergency {
+        Some(_) => PATIENCE,
+        None => LONG_PATIENCE,
+    };
+    let clocks = clock::clocks();
+    let generation = glass::next_generation(&clocks);
+    let request = Request {
+        generation: emergency.as_ref().map(|_| generation),
+        ..request(config, params)
+    };
+    let reply = have_it_made(&request, method, patience);
+    let help = emergency.map(|emergency| Help {
+        emergency,
+        clocks,
+        generation,
+    });
+    match (reply.state_failed.clone(), help) {
+        (Some(because), Some(help)) => help.instead(&because, reply),
+        (Some(_), None) if is_undone => ended(reply),
+        (Some(_), None) => reply.note(format!("what works without the state: {WAYS}")),
+        (None, Some(help)) if reply.is_done() => help.besides(reply),
+        (None, _) if reply.override_is_over => ended(reply),
+        (None, _) => reply,
+    }
+}
+
+const WAYS: &str = "midclt 2fa disable, and midclt 2fa bypass USER --reason TEXT";
+
+fn request(config: &Config, params: Value) -> Request {
+    let pid = i32::try_from(parent_id()).unwrap_or(0);
+    Request {
+        params,
+        state_dir: config.state_dir.clone(),
+        issuer: config.identity.issuer.clone(),
+        product: config.identity.product.clone(),
+        uid: getuid().as_raw(),
+        pid,
+        login_uid: peer::login_uid(pid),
+        generation: None,
+    }
+}
+
+/// Starts the second process, and waits for it. One that hangs is killed, as far as the kernel can.
+fn have_it_made(request: &Request, method: &Method, patience: Duration) -> Reply {
+    let started = start(request, method);
+    let mut child = match started {
+        Ok(child) => child,
+        Err(error) => {
+            let message = format!("{}: {error}", request.state_dir.display());
+            let errno = error.raw_os_error().map_or(Errno::EIO, Errno::from_raw);
+            return Reply::state_failed(&CallError::refused(errno, message));
+        }
+    };
+    let Some(mut output) = child.stdout.take() else {
+        return Reply::state_failed(&CallError::internal("no output"));
+    };
+    let (said, heard) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        let _ = output.read_to_end(&mut text);
+        said.send(text)
+    });
+    let text = heard.recv_timeout(patience);
+    if text.is_err() {
+        // It may sit in the kernel, before a disk that does not answer: nobody waits for that.
+        let _ = child.kill();
+        let message = format!(
+            "the state does not answer within {} ms",
+            patience.as_millis()
+        );
+        return Reply::state_failed(&CallError::refused(Errno::ETIMEDOUT, message));
+    }
+    let _ = child.wait();
+    text.ok()
+        .and_then(|text| serde_json::from_slice(&text).ok())
+        .unwrap_or_else(|| Reply::state_failed(&CallError::internal("the call met a bug")))
+}
+
+/// The second process takes uid and gid of the state directory, and no other group, before it is a
+/// program of ours: `Command` calls setgroups(2), setgid(2) and setuid(2) in this order, which as root
+/// leave no way back.
+fn start(request: &Request, method: &Method) -> std::io::Result<Child> {
+    let owner = fs::metadata(&request.state_dir)?;
+    let mut command = Command::new(OURSELVES);
+    command.arg0("middlewared");
+    if getuid().is_root() && owner.uid() != 0 {
+        command.gid(owner.gid()).uid(owner.uid());
+    }
+    for (name, _) in env::vars_os() {
+        // What is in force is in the request.
+        if name.to_string_lossy().starts_with("MIDDLEWARED_") {
+            command.env_remove(name);
+        }
+    }
+    let mut child = command
+        .args(["once", "--as-owner", method.name])
+        .current_dir("/")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // If it does not read, it does not answer either.
+        let _ = stdin.write_all(&serde_json::to_vec(request)?);
+    }
+    Ok(child)
+}
+
+/// What root has asked for, and an override can give.
+struct Help {
+    emergency: Emergency,
+    clocks: Clocks,
+    generation: u64,
+}
+
+impl Help {
+    /// It could not be stored.
+    fn instead(self, because: &str, failed: Reply) -> Reply {
+        if let Err(error) = look_up(self.emergency.clone()) {
+            return Reply::error(&error);
+        }
+        let written = match glass::write(&self.emergency, &self.clocks, self.generation) {
+            Ok(written) => written,
+            Err(trouble) => {
+                return failed.note(format!("nor can it be done without the state: {trouble}"));
+            }
+        };
+        let because = short(because);
+        logging::alert(&self.emergency.alert(because));
+        let reply = Reply::of(self.emergency.answer(self.clocks.wall));
+        let reply = match written {
+            Written::IsOff => return reply.note("it is off for everybody anyway"),
+            Written::Replaced(account) => {
+                reply.note(format!("the bypass of {account} has ended with this"))
+            }
+            Written::Yes => reply,
+        };
+        let reply = match self.emergency {
+            Emergency::Off => reply,
+            Emergency::Bypass { .. } => {
+                reply.note("it counts no logins: within its time each passes")
+            }
+        };
+        reply.note(format!(
+            "it lasts UNTIL THE NEXT REBOOT, since it cannot be stored: {because}"
+        ))
+    }
+
+    /// It is stored, but whoever stands at a door asks a daemon that does not answer.
+    fn besides(self, reply: Reply) -> Reply {
+        if reply.override_is_over {
+            // Not that one: it would count for more than was asked for now, if this is a bypass.
+            let _ = glass::remove();
+        }
+        match glass::write(&self.emergency, &self.clocks, self.generation) {
+            Ok(_) => reply.note(
+                "it is stored; while middlewared does not answer, the doors follow an override \
+                 until the next reboot",
+            ),
+            Err(trouble) => reply.note(format!(
+                "it is stored, but the doors ask for it only once middlewared answers: {trouble}"
+            )),
+        }
+    }
+}
+
+fn look_up(emergency: Emergency) -> Result<(), CallError> {
+    let (done, doing) = mpsc::channel();
+    thread::spawn(move || done.send(emergency.look_up()));
+    // Where nobody answers, root's word counts.
+    doing.recv_timeout(LOOK_UP).unwrap_or(Ok(()))
+}
+
+/// The reason without its cure.
+fn short(because: &str) -> &str {
+    let end = because.find([';', '\n']).unwrap_or(because.len());
+    because.get(..end).unwrap_or(because)
+}
+
+/// Removes an override that counts no more, or that root takes back.
+fn ended(reply: Reply) -> Reply {
+    match glass::remove() {
+        Ok(false) => reply,
+        Ok(true) => {
+            tracing::warn!("the override was removed: what is stored counts again");
+            reply.note("the override was removed: what is stored counts again")
+        }
+        Err(trouble) => reply.note(format!(
+            "the override could not be removed ({trouble}); remove it by hand: rm {}/{}",
+            breakglass::DIRECTORY,
+            breakglass::FILE
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_without_its_cure() {
+        for (because, told) in [
+            ("the disk is full; nothing was changed", "the disk is full"),
+            ("/x: Read-only file system", "/x: Read-only file system"),
+            ("one\ntwo", "one"),
+            ("", ""),
+        ] {
+            assert_eq!(short(because), told);
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! The second process: it runs as the owner of the state, opens it, and makes the call.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use api::{Answer, CallError, Caller, Done, Method, Prepared, Reading, Started, Work, WriteCall};
+use store::{Ran, Reader, Reserve, StateError, Store, Writer};
+
+use super::reply::Reply;
+use super::{Request, raw};
+use crate::{glass, logging, pool};
+
+/// How long the user database may take: somebody waits at a console.
+const LOOK_UP: Duration = Duration::from_millis(500);
+
+/// Where systemd keeps the master key while the unit runs, for whoever is its user.
+const CREDENTIALS: &str = "/run/credentials/middlewared.service";
+
+/// Makes the call.
+pub(super) fn work(method: &'static Method, request: Request) -> Reply {
+    let caller = Caller {
+        peer: request.peer(),
+        identity: Arc::new(request.identity()),
+    };
+    let Request {
+        params,
+        state_dir,
+        generation,
+        ..
+    } = request;
+    let answered = catch_unwind(AssertUnwindSafe(|| {
+        let Some(params) = raw(params) else {
+            return Reply::error(&CallError::refused(
+                nix::errno::Errno::EINVAL,
+                "Params are a JSON array",
+            ));
+        };
+        match method.prepare(params) {
+            Ok(prepared) => answer(prepared, &state_dir, &caller, generation),
+            Err(error) => Reply::error(&error),
+        }
+    }));
+    // What was half done is gone with its transaction.
+    answered.unwrap_or_else(|_| Reply::state_failed(&CallError::internal("This call met a bug")))
+}
+
+fn answer(prepared: Prepared, state_dir: &Path, caller: &Caller, generation: Option<u64>) -> Reply {
+    let opened = open(state_dir).and_then(|store| Ok((store.reader()?, store)));
+    let (reader, store) = match opened {
+        Ok(opened) => opened,
+        Err(error) => return unusable(&error),
+    };
+    let mut desk = Desk {
+        reader,
+        store: Some(store),
+        caller,
+        generation,
+    };
+    let answer = desk.answer(prepared);
+    let mut reply = Reply::of(answer);
+    reply.override_is_over = desk.override_is_over();
+    reply
+}
+
+/// A state of an older release is brought up to date, if no daemon has it.
+fn open(state_dir: &Path) -> Result<Store, StateError> {
+    let credentials = Path::new(CREDENTIALS);
+    let credentials = credentials.exists().then_some(credentials);
+    match Store::beside(state_dir, credentials) {
+        Err(StateError::Older { .. }) => Store::open(state_dir, credentials),
+        opened => opened,
+    }
+}
+
+fn unusable(error: &StateError) -> Reply {
+    Reply::state_failed(&CallError::refused(error.errno(), error.to_string()))
+}
+
+struct Desk<'a> {
+    reader: Reader,
+    /// Until it is made the writer.
+    store: Option<Store>,
+    caller: &'a Caller,
+    generation: Option<u64>,
+}
+
+impl Desk<'_> {
+    fn answer(&mut self, prepared: Prepared) -> Answer {
+        let started = match prepared {
+            Prepared::Session(_) => return Err(CallError::internal("there is no connection")),
+            Prepared::Read(run) => return self.read(run),
+            Prepared::Write(call) => return self.write(call),
+            Prepared::Slow(call) => self.read(|read| call.start(read)),
+        };
+        let mut started = started?;
+        loop {
+            started = match started {
+                Started::Answered(result) => return Ok(result),
+                Started::Ready(call) => return self.write(call),
+                Started::Work(work) => patiently(work)?,
+            };
+        }
+    }
+
+    fn read<T>(
+        &mut self,
+        run: impl FnOnce(&Reading<'_>) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let clocks = clock::clocks();
+        self.reader.obey(glass::find(clocks.boot.id));
+        let identity = &self.caller.identity;
+        self.reader.read(&clocks, |tx| {
+            run(&Reading {
+                tx,
+                identity,
+                clocks,
+            })
+        })
+    }
+
+    /// Writes it, and before it what an override says that could not be stored until now.
+    fn write(&mut self, call: WriteCall) -> Answer {
+        let Some(store) = self.store.take() else {
+            return Err(CallError::internal("written twice"));
+        };
+        let of_state = |error: StateError| CallError::refused(error.errno(), error.to_string());
+        let mut writer: Writer = store.into_writer().map_err(of_state)?;
+        let clocks = clock::clocks();
+        writer.obey(glass::find(clocks.boot.id));
+        let reserve = if call.is_way_back() {
+            Reserve::MayUse
+        } else {
+            Reserve::Keep
+        };
+        let calls = [api::take_in(), call];
+        let ran = writer.batch(&clocks, reserve, &calls, |call, tx| {
+            let done = call.run(tx, self.caller)?;
+            if let Some(generation) = self.generation {
+                tx.take_overrides(generation)?;
+            }
+            Ok::<_, CallError>(done)
+        });
+        let ran = ran.map_err(|error| CallError::undone(&error))?;
+        let mut answer = Err(CallError::internal("nothing was done"));
+        for (call, ran) in calls.iter().zip(ran) {
+            answer = match ran {
+                Ran::Returned(done) => done.and_then(|done| self.tell(call, done)),
+                Ran::Panicked => Err(CallError::internal("This call met a bug")),
+            };
+        }
+        answer
+    }
+
+    /// What the daemon would log.
+    fn tell(&self, call: &WriteCall, done: Done) -> Answer {
+        if let Some(outcome) = done.outcome {
+            let (method, peer) = (call.method(), self.caller.peer);
+            tracing::warn!(
+                method,
+                outcome,
+                uid = peer.uid,
+                pid = peer.pid,
+                login_uid = peer.login_uid,
+                "done without the daemon, which did not answer"
+            );
+        }
+        done.alerts.iter().for_each(logging::alert);
+        done.result
+    }
+
+    fn override_is_over(&mut self) -> bool {
+        let stale = self.read(|read| Ok(read.tx.has_stale_override()));
+        stale.unwrap_or(false)
+    }
+}
+
+/// Has work done, or what stands for it if that takes too long. What takes memory takes no longer than it
+/// takes.
+fn patiently(mut work: Work) -> Result<Started, CallError> {
+    if work.is_heavy() {
+        return work.run();
+    }
+    let otherwise = work.otherwise();
+    let (done, doing) = mpsc::channel();
+    thread::spawn(move || done.send(work.run()));
+    match doing.recv_timeout(LOOK_UP) {
+        Ok(started) => started,
+        Err(_) => otherwise.ok_or_else(pool::too_long),
+    }
+}
