@@ -26,7 +26,7 @@ fn prepared() -> Container {
         let answer = container.run_ok([&["midclt", "call"], words].concat());
         serde_json::from_str(&answer).unwrap_or(Value::Null)
     };
-    let device = call(&["auth.twofactor.device.create", "username=root"]);
+    let device = call(&["auth.twofactor.device.create", r#"{"username": "root"}"#]);
     let code = totp(
         device["secret"].as_str().unwrap(),
         6,
@@ -36,7 +36,7 @@ fn prepared() -> Container {
     );
     let right = format!(r#"{{"id": {}, "token": "{code}"}}"#, device["id"]);
     call(&["auth.twofactor.device.confirm", &right]);
-    call(&["auth.twofactor.policy.update", "unenrolled=ALLOW"]);
+    call(&["auth.twofactor.policy.update", r#"{"unenrolled": "ALLOW"}"#]);
     call(&["auth.twofactor.update", "enabled=true"]);
     container
 }

@@ -44,7 +44,9 @@ fn what_is_wrong_is_found_and_mended_by_what_is_named() {
     site.daemon.midclt_ok(["2fa", "unlock", "alice"]);
     assert!(!is_there(&site.daemon, "alice must wait"));
 
-    site.call("auth.twofactor.update", json!([{"enabled": false}]));
+    // Without sshd it locks nobody out, when it is on again.
+    let off = json!([{"enabled": false, "services": {"ssh": false}}]);
+    site.call("auth.twofactor.update", off);
     let (_, found) = examined(&site.daemon);
     assert_eq!(one(&found, "OFF for EVERYBODY")[2], "midclt 2fa enable");
     site.call("auth.twofactor.update", json!([{"enabled": true}]));
