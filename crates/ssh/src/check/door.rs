@@ -134,8 +134,13 @@ impl Judge<'_> {
                 block.text()
             );
             let cure = "have an AuthenticationMethods with keyboard-interactive:pam in that block";
-            self.findings
-                .push(Finding::warning(Code::NotProvable, text).cure(cure));
+            // Whoever it is for may come in without a code: that is no matter of taste.
+            let finding = if goes_around {
+                Finding::error(Code::NotProvable, text)
+            } else {
+                Finding::warning(Code::NotProvable, text)
+            };
+            self.findings.push(finding.cure(cure));
         }
         Ok(())
     }

@@ -160,7 +160,13 @@ fn machine(root: &Root) -> Result<Vec<Finding>, Error> {
     let mut findings = Vec::new();
     if let Some(text) = command_line_options(root)? {
         let cure = "put these options into /etc/ssh/sshd_config, and take them out there";
-        findings.push(Finding::warning(Code::NotProvable, text).cure(cure));
+        // What is said there wins over all files, and `sshd -T` does not know of it.
+        let finding = if text.contains("-o") || text.contains("-f") {
+            Finding::error(Code::NotProvable, text)
+        } else {
+            Finding::warning(Code::NotProvable, text)
+        };
+        findings.push(finding.cure(cure));
     }
     if Accounts::read(root)?.root_at_a_console(root).is_none() {
         let text = "nobody can become root at a console: no password of root or of an administrator is usable";

@@ -157,12 +157,18 @@ fn compare(before: &View<'_>, after: &View<'_>, plan: &mut Preflight) -> Result<
         Ok::<_, Error>((old, new))
     };
     let (everybody, _) = row(&Who::from_anywhere("nobody"), None, None)?;
-    row(&Who::from_anywhere("root"), Some("root"), None)?;
+    let root = row(&Who::from_anywhere("root"), Some("root"), None)?;
     let accounts = Accounts::read(before.root())?;
-    let mut findings = Vec::new();
+    let mut findings: Vec<Finding> = root_shut("root", &root).into_iter().collect();
     for (_, block) in door::foreign_blocks(before) {
         for who in triples::of(block, &accounts).unwrap_or_default() {
-            if who.user == "root" || !before.reaches(&who, block)? {
+            if !before.reaches(&who, block)? {
+                continue;
+            }
+            if who.user == "root" {
+                let root = (before.effective(&who)?, after.effective(&who)?);
+                let name = format!("{}: root at \"Match {}\"", block.place, block.text());
+                findings.extend(root_shut(&name, &root));
                 continue;
             }
             let named = triples::names_accounts(block).then_some(who.user.as_str());
@@ -175,6 +181,18 @@ fn compare(before: &View<'_>, after: &View<'_>, plan: &mut Preflight) -> Result<
     findings.extend(weaker(&everybody));
     plan.findings.extend(findings);
     Ok(())
+}
+
+/// Where root comes in now, it must not be refused whatever it proves: `prohibit-password` and
+/// `forced-commands-only` refuse a key with a code.
+fn root_shut(name: &str, (old, new): &(Effective, Effective)) -> Option<Finding> {
+    const REFUSED: &str = "refused";
+    (in_words(old, true) != REFUSED && in_words(new, true) == REFUSED).then(|| {
+        let permit = new.one("permitrootlogin");
+        let text = format!("{name} comes in now, and would be refused: PermitRootLogin {permit}");
+        let cure = "say PermitRootLogin yes there: the drop-in demands a key and a code of root";
+        Finding::error(Code::RootRefused, text).cure(cure)
+    })
 }
 
 /// A key and a password are two things; a key and a code are only one where no code is asked for.

@@ -131,7 +131,7 @@ fn one_thing_that_is_gone_or_changed() {
             machine.put("/etc/default/ssh", "SSHD_OPTS=-oUsePAM=no\n");
         },
         &[
-            "(NOT_PROVABLE) /etc/default/ssh has SSHD_OPTS=-oUsePAM=no, which may win over /etc/ssh/sshd_config",
+            "NOT_PROVABLE /etc/default/ssh has SSHD_OPTS=-oUsePAM=no, which may win over /etc/ssh/sshd_config",
         ],
     );
     case(
@@ -258,7 +258,7 @@ fn a_match_block_that_goes_around() {
     case(
         "Match Group nosuch\n  AuthenticationMethods publickey\n",
         &[
-            "(NOT_PROVABLE) /etc/ssh/sshd_config.d/50-other.conf:1: what holds for \"Match Group nosuch\" cannot be proven",
+            "NOT_PROVABLE /etc/ssh/sshd_config.d/50-other.conf:1: what holds for \"Match Group nosuch\" cannot be proven",
         ],
     );
     case(
@@ -413,6 +413,22 @@ fn what_a_plan_says() {
         }
     };
     case(&put(OTHER, ""), &[]);
+    // A usual NAS: root by key from the own network. It would be refused, whatever it proves.
+    case(
+        &put(
+            OTHER,
+            "PermitRootLogin no\nMatch Address 10.0.0.0/8\n  PermitRootLogin prohibit-password\n",
+        ),
+        &[
+            "ROOT_REFUSED /etc/ssh/sshd_config.d/50-other.conf:2: root at \"Match Address 10.0.0.0/8\" comes in now, and would be refused: PermitRootLogin without-password",
+        ],
+    );
+    case(
+        &put(OTHER, "AuthenticationMethods publickey,password\n"),
+        &[
+            "LOSES_PASSWORD a key AND a password are needed now; with a key and a code, the key alone would let in whoever is exempt, bypassed or in grace, and everybody while codes are off",
+        ],
+    );
     case(
         &put(KEYS, "#ssh-ed25519 AAAA\n"),
         &[
