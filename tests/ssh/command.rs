@@ -249,13 +249,8 @@ fn after_a_restart_the_check_puts_the_files_back() {
     let fresh = Fresh::new();
     let before = fresh.files();
     fresh.done("enable --yes");
-    let manifest = format!("{UNDO}/manifest");
-    let text = fresh.machine.read(&manifest);
-    let boot = text.lines().find(|line| line.starts_with("boot ")).unwrap();
-    // Another boot, and the daemon's own trial is over too.
-    fresh
-        .machine
-        .write(&manifest, &text.replace(boot, "boot another"));
+    // What is in /run is gone then, and the daemon's own trial is over too.
+    fresh.machine.run_ok(["rm", "/run/middlewared-ssh-boot"]);
     fresh.daemon.midclt_ok(["call", "auth.twofactor.rollback"]);
     fresh.done("check --report");
     assert_eq!(fresh.files(), before);

@@ -78,21 +78,22 @@ pub fn bring_up(system: &System, say: &mut dyn FnMut(String)) -> Result<Brought,
             _ => Ok(brought),
         };
     }
-    let unit = match running {
+    let (unit, is_up) = match running {
         Running::Socket => return Ok(brought),
-        Running::Unit(unit) => unit,
-        Running::Process { .. } | Running::Not => {
-            let unit = unit()?;
-            systemctl(&["start", unit])?;
-            say(format!("{unit} did not run: it is started"));
-            brought.started = Some(unit.to_owned());
-            unit
-        }
+        Running::Unit(unit) => (unit, true),
+        Running::Process { .. } | Running::Not => (unit()?, false),
     };
-    if !is("is-enabled", unit) {
+    // Enabled first: systemd reads all units anew then, and may lose track of one that has just
+    // been started.
+    if !is_enabled(unit) {
         systemctl(&["enable", unit])?;
         say(format!("{unit} is enabled: it starts with the machine"));
         brought.enabled = Some(unit.to_owned());
+    }
+    if !is_up {
+        systemctl(&["start", unit])?;
+        say(format!("{unit} did not run: it is started"));
+        brought.started = Some(unit.to_owned());
     }
     Ok(brought)
 }
@@ -129,10 +130,22 @@ enum Running {
 const UNITS: [&str; 2] = ["ssh.service", "sshd.service"];
 const SOCKETS: [&str; 2] = ["ssh.socket", "sshd.socket"];
 
+/// Those of these units that have a file of their own. One is an alias of the other where it is
+/// enabled, and asking for the state of a unit that is not there would make systemd remember it.
+fn installed(units: [&'static str; 2]) -> impl Iterator<Item = &'static str> {
+    let mut command = Command::new("systemctl");
+    command.args(["list-unit-files", "--no-legend", "--no-pager"]);
+    let said = program::run(command.args(units), LIMIT);
+    let list = said.map(|said| said.stdout).unwrap_or_default();
+    units.into_iter().filter(move |unit| {
+        let mut lines = list.lines().map(|line| line.split_whitespace());
+        lines.any(|mut words| words.next() == Some(unit) && words.next() != Some("alias"))
+    })
+}
+
 fn unit() -> Result<&'static str, Error> {
-    let mut units = UNITS.into_iter().filter(|unit| is("cat", unit));
     let missing = || Error::Refused("systemd has no ssh.service: is sshd installed?".to_owned());
-    units.next().ok_or_else(missing)
+    installed(UNITS).next().ok_or_else(missing)
 }
 
 /// It starts itself anew, and writes its pid file anew: only then it is there for the next one.
@@ -162,19 +175,25 @@ fn systemctl(words: &[&str]) -> Result<(), Error> {
     program::output(command.args(words), LIMIT).map(drop)
 }
 
-fn is(question: &str, unit: &str) -> bool {
+/// `systemctl is-active` says no while a unit reloads.
+fn is_active(unit: &str) -> bool {
     let mut command = Command::new("systemctl");
-    let said = program::run(command.args([question, unit]), LIMIT);
+    let said = program::run(command.args(["show", "-P", "ActiveState", unit]), LIMIT);
+    said.is_ok_and(|said| ["active", "reloading"].contains(&said.stdout.trim()))
+}
+
+fn is_enabled(unit: &str) -> bool {
+    let mut command = Command::new("systemctl");
+    let said = program::run(command.args(["is-enabled", unit]), LIMIT);
     said.is_ok_and(|said| said.success)
 }
 
 fn running(system: &System) -> Result<Running, Error> {
     if has_systemd() {
-        let mut units = UNITS.into_iter().filter(|unit| is("is-active", unit));
-        if let Some(unit) = units.next() {
+        if let Some(unit) = installed(UNITS).find(|unit| is_active(unit)) {
             return Ok(Running::Unit(unit));
         }
-        if SOCKETS.iter().any(|unit| is("is-active", unit)) {
+        if installed(SOCKETS).any(is_active) {
             return Ok(Running::Socket);
         }
     }

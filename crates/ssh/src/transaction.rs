@@ -32,7 +32,7 @@ pub fn begin(
     job: &Job,
     say: &mut dyn FnMut(String),
 ) -> Result<Undo, Error> {
-    let mut until = Boot::now()?;
+    let mut until = Boot::marked()?;
     until.seconds = until.seconds.saturating_add(job.seconds);
     let paths: Vec<&str> = changes.iter().map(|change| change.path).collect();
     let mut undo = Undo::create(&system.root, &paths, until)?;
