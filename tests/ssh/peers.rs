@@ -95,9 +95,9 @@ impl Person {
 /// Cases and whether they let somebody in, and how many of twelve came in at once.
 type Table = (Vec<(&'static str, bool)>, usize);
 
-/// Sixteen people with phones.
+/// Seventeen people with phones.
 fn people(machine: &Machine, peer: Peer, with_key: bool) -> Vec<Person> {
-    let names: Vec<String> = (1..=16).map(|number| format!("user{number}")).collect();
+    let names: Vec<String> = (1..=17).map(|number| format!("user{number}")).collect();
     let accounts: Vec<_> = names.iter().map(|name| (name.as_str(), PASSWORD)).collect();
     machine.add_accounts(&accounts);
     let person = |name: &String| {
@@ -146,8 +146,8 @@ fn table(peer: Peer, with_key: bool) -> Table {
     let mut machine = Machine::new();
     prepare(&mut machine, peer, with_key);
     let people = people(&machine, peer, with_key);
-    let [alice, bob, carol, dave, ..] = &people[..] else {
-        unreachable!("sixteen people")
+    let [alice, bob, carol, dave, erin, ..] = &people[..] else {
+        unreachable!("seventeen people")
     };
     let code = |person: &Person| person.phone.code(now());
     let prompt = peer.prompt();
@@ -155,7 +155,7 @@ fn table(peer: Peer, with_key: bool) -> Table {
     let alices = with_code(alice);
     let first = alices.run();
     assert!(first.is_in, "{first:?}");
-    let wrong = wrong_code(&[&bob.phone], 6, now());
+    let wrong = wrong_code(&[&bob.phone, &erin.phone], 6, now());
     let carols = code(carol);
     let mistyped = machine.login(&carol.name).password("wrong");
     let outcomes = at_once(&[
@@ -181,10 +181,22 @@ fn table(peer: Peer, with_key: bool) -> Table {
             again.is_in,
         ));
     }
-    let twelve = people[4..]
+    let guess = erin.login(&machine).answer(prompt, &wrong);
+    for _ in 0..4 {
+        assert!(!guess.run().is_in);
+    }
+    let owner = with_code(erin).run();
+    cases.push(("a right code after four wrong ones", owner.is_in));
+    let twelve = people[5..]
         .iter()
         .map(|person| (person.login(&machine), code(person)));
     let twelve = codes_at_once(twelve.collect(), prompt);
+    if with_key {
+        machine.write("/etc/ssh/sshd_config.d/10-peer.conf", "");
+        machine.reload_sshd();
+        let alone = dave.login(&machine).option("BatchMode=yes").run();
+        cases.push(("a key alone, without AuthenticationMethods", alone.is_in));
+    }
     (cases, twelve.iter().filter(|it| it.is_in).count())
 }
 
@@ -201,8 +213,15 @@ fn check(peer: Peer, with_key: bool) {
     if !with_key {
         expected.push(("the code that was typed after a wrong password", true));
     }
+    // Its owner waits with whoever guessed.
+    let is_kept_open = peer == Peer::PamOath;
+    expected.push(("a right code after four wrong ones", is_kept_open));
+    if with_key {
+        expected.push(("a key alone, without AuthenticationMethods", true));
+    }
     assert_eq!(cases, expected);
     match peer {
+        // Of 22 rounds, 19 let all in, the worst nine.
         Peer::PamOath => assert!((1..=12).contains(&of_twelve), "{of_twelve}"),
         Peer::GoogleAuthenticator => assert_eq!(of_twelve, 12),
     }

@@ -121,6 +121,51 @@ fn a_bypass_is_used_up_and_an_exemption_ends() {
     ]);
 }
 
+/// The exemption of a key is for logins that prove it, and leaves the account's other ways as they are.
+#[test]
+fn an_exempt_key_passes_and_the_account_s_other_key_does_not() {
+    let mut door = Door::new(EITHER);
+    let [(alice, phone)] = door.enrolled(["alice"]);
+    let [bob] = door.people(["bob"]);
+    let public = format!("{}.pub", alice.key.display());
+    let print = door.machine.run_ok(["ssh-keygen", "-lf", &public]);
+    let print = print.split(' ').nth(1).unwrap().to_owned();
+    let until = door.site.now() + DAY;
+    let exemption = json!([{
+        "username": "alice", "until": until, "reason": "a laptop", "key": print,
+    }]);
+    door.site.call("auth.twofactor.exemption.create", exemption);
+    // Bob's key lets alice in as well, so that only the verifier tells the keys apart.
+    let others = std::fs::read_to_string(format!("{}.pub", bob.key.display())).unwrap();
+    let mine = door.machine.read("/home/alice/.ssh/authorized_keys");
+    door.machine
+        .write("/home/alice/.ssh/authorized_keys", &(mine + &others));
+    check(&[
+        passes("the exempt key", door.by_key(&alice), &[]),
+        refused(
+            "another key",
+            door.login(&alice).key(&bob.key),
+            &[CODE, CODE, CODE],
+        ),
+        refused(
+            "the password",
+            door.by_password(&alice),
+            &[PASSWORD, CODE, CODE, CODE],
+        ),
+        // It never comes to PAM's question, which is where the key would count.
+        refused(
+            "the exempt key in batch mode",
+            door.by_key(&alice).option("BatchMode=yes"),
+            &[],
+        ),
+    ]);
+    check(&[passes(
+        "another key and a code",
+        door.login(&alice).key(&bob.key).code(&door.code(&phone)),
+        &[CODE],
+    )]);
+}
+
 #[test]
 fn a_second_device_and_a_clock_that_jumps() {
     let mut door = Door::new(EITHER);

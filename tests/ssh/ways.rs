@@ -202,11 +202,16 @@ fn key_alone_is_refused_even_with_authentication_methods_deleted() {
         .filter(|line| !line.contains("AuthenticationMethods"));
     let without: String = lines.flat_map(|line| [line, "\n"]).collect();
     let mut door = Door::with_files(&without, str::to_owned);
-    let [alice, bob] = door.enrolled(["alice", "bob"]);
+    let [alice, bob, carol] = door.enrolled(["alice", "bob", "carol"]);
     let [dave] = door.people(["dave"]);
+    let exempt = serde_json::json!([{
+        "username": "carol", "until": door.site.now() + 3600, "reason": "a job",
+    }]);
+    door.site.call("auth.twofactor.exemption.create", exempt);
     check(&[
         refused("key alone", door.by_key(&alice.0), &[]),
         refused("key alone, no device", door.by_key(&dave), &[]),
+        passes("key alone, exempt account", door.by_key(&carol.0), &[]),
         passes(
             "password + code",
             door.by_password(&bob.0).code(&door.code(&bob.1)),
