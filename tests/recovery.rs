@@ -7,6 +7,7 @@ mod crowd;
 mod damaged;
 mod disk;
 mod hung;
+mod loud;
 mod overriding;
 mod scene;
 mod secrecy;

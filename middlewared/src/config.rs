@@ -11,6 +11,7 @@ use serde::Deserialize;
 
 use crate::logging::Level;
 use crate::once::OnceArgs;
+use crate::restore::RestoreArgs;
 
 const DEFAULT_FILE: &str = "/etc/middlewared/config.toml";
 
@@ -46,6 +47,7 @@ pub(crate) struct Flags {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     Once(OnceArgs),
+    Restore(RestoreArgs),
 }
 
 const LONG_ABOUT: &str = "\

@@ -12,9 +12,11 @@ mod http;
 mod listener;
 mod logging;
 mod once;
+mod owner;
 mod peer;
 mod pool;
 mod queue;
+mod restore;
 mod rpc;
 mod server;
 mod service;
@@ -50,8 +52,10 @@ pub fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> anyhow::Result<ExitCode> {
-    if let Some(Command::Once(args)) = &flags.command {
-        return once::run(flags, args);
+    match &flags.command {
+        Some(Command::Once(args)) => return once::run(flags, args),
+        Some(Command::Restore(args)) => return restore::run(flags, args),
+        None => {}
     }
     let config = Config::load(flags)?;
     if flags.check_config {

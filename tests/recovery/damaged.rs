@@ -8,7 +8,7 @@ use serde_json::json;
 use testkit::Daemon;
 
 use super::scene::{OWNER, Scene};
-use crate::support::stderr;
+use crate::support::{eventually, stderr};
 
 fn assert_overridden(scene: &Scene, because: &str) {
     let said = scene.unlock();
@@ -33,6 +33,39 @@ fn a_damaged_database() {
     let left = fs::read(scene.state.join("middlewared.db")).unwrap();
     assert_eq!(left, garbage, "nothing is silently reset");
     scene.assert_state_is_the_owners();
+}
+
+/// The newest good copy is offered, and put back by one command; what was there is kept.
+#[test]
+fn and_a_copy_is_put_back() {
+    let mut scene = Scene::new();
+    eventually("a copy", || scene.state.join("backups").exists());
+    assert!(scene.daemon.stop().success());
+    for name in ["middlewared.db-wal", "middlewared.db-shm"] {
+        scene.remove(name);
+    }
+    scene.put("middlewared.db", b"no database at all");
+    let said = scene.unlock();
+    assert!(said.contains("good copy: middlewared restore"), "{said}");
+    let program = testkit::binaries::middlewared();
+    let program = program.to_str().unwrap();
+    let told = scene.machine.run_ok([program, "restore"]);
+    assert!(told.contains("Put back: "), "{told}");
+    let again = scene.machine.run([program, "restore"]);
+    assert!(stderr(&again).contains("is not damaged"), "{again:?}");
+    let aside = told
+        .lines()
+        .find_map(|line| line.strip_prefix("What was there is kept: "));
+    assert_eq!(fs::read(aside.unwrap()).unwrap(), b"no database at all");
+    scene.assert_state_is_the_owners();
+    scene.daemon.restart();
+    assert_eq!(
+        scene.ask("auth.two_factor_auth", json!([])),
+        false,
+        "as root has said"
+    );
+    let row = scene.ask("auth.twofactor.update", json!([{"enabled": true}]));
+    assert_eq!(row["secret"], json!(scene.secret));
 }
 
 #[test]
@@ -123,5 +156,5 @@ fn a_copy_that_is_put_back_does_not_undo_the_unlock() {
     assert!(scene.is_stored_on());
     scene.daemon.restart();
     assert_eq!(scene.ask("auth.two_factor_auth", json!([])), false);
-    crate::support::eventually("it is stored", || !scene.is_stored_on());
+    eventually("it is stored", || !scene.is_stored_on());
 }

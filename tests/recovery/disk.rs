@@ -60,6 +60,13 @@ fn a_read_only_disk() {
     let said = scene.unlock();
     assert!(said.contains("UNTIL THE NEXT REBOOT"), "{said}");
     assert_eq!(scene.overriding().as_deref(), Some("off"));
+    // How it stands can be seen all the same, whoever ended how.
+    let (status, _) = scene.midclt_ok(&["2fa", "status"]);
+    assert!(status.contains("UNTIL THE NEXT REBOOT"), "{status}");
+    let left = scene
+        .machine
+        .run_ok(["sh", "-c", "ls -d /dev/shm/* /tmp/middlewared-once-* || :"]);
+    assert!(!left.contains("middlewared-once"), "{left}");
     // What needs the state says what does not.
     let refused = scene.midclt(&["2fa", "recovery", "alice", "--yes"]);
     assert_eq!(refused.status.code(), Some(1), "{refused:?}");

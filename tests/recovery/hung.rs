@@ -52,7 +52,7 @@ fn a_daemon_that_hangs_in_the_midst_of_a_write() {
     });
     let warnings = scene.warnings();
     assert!(
-        warnings.contains("An override that counts no more"),
+        warnings.contains("counts only while middlewared does not"),
         "{warnings}"
     );
     scene.assert_state_is_the_owners();

@@ -32,7 +32,11 @@ fn a_daemon_that_cannot_write_obeys_what_it_cannot_store() {
         scene.overriding().is_some(),
         "root's file, which the daemon cannot remove"
     );
-    assert!(scene.warnings().contains("An override that counts no more"));
+    assert!(
+        scene
+            .warnings()
+            .contains("counts only while middlewared does not")
+    );
     let state = scene.daemon.state_dir();
     assert_eq!(
         (audited(&state, "disabled"), audited(&state, "enabled")),

@@ -24,6 +24,10 @@ const NO_CODE: &str = "This is no code. Nothing was counted";
 const UNAVAILABLE: &str = "The second factor cannot be checked now, so the login is refused. \
     Try again later, or ask the administrator";
 
+/// What somebody is told who is let in by an override of root's.
+const OVERRIDDEN: &str = "No code was asked for: middlewared does not answer, and root has left an \
+    override. To end it: midclt 2fa enable";
+
 /// Who stands before which door.
 pub(crate) struct Door<'a> {
     pub(crate) handle: &'a PamHandle,
@@ -185,6 +189,7 @@ impl Door<'_> {
         if is_permitted {
             let message = format!("LET IN WITHOUT A CODE by the break-glass file: {silence}");
             self.log(libc::LOG_WARNING, &message);
+            self.tell_all(&[OVERRIDDEN.to_owned()]);
         }
         is_permitted
     }

@@ -66,14 +66,19 @@ pub(crate) fn before_migration(
     )
 }
 
-fn copy(conn: &Connection, dir: &StateDir, target: &Path) -> Result<(), StateError> {
+/// Makes the directory of the copies, if it is missing.
+pub(crate) fn make_directory(dir: &StateDir) -> Result<(), StateError> {
     let backups = dir.backups();
     match DirBuilder::new().mode(0o700).create(&backups) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
-            return Err(StateError::io(&backups)(error));
+            Err(StateError::io(&backups)(error))
         }
-        _ => {}
+        _ => Ok(()),
     }
+}
+
+fn copy(conn: &Connection, dir: &StateDir, target: &Path) -> Result<(), StateError> {
+    make_directory(dir)?;
     let unfinished = target.with_extension("new");
     let made = write_copy(conn, &unfinished)
         .and_then(|()| fs::rename(&unfinished, target).map_err(StateError::io(target)));

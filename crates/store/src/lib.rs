@@ -24,6 +24,7 @@ mod overview;
 mod permits;
 mod policy;
 mod recovery;
+mod restore;
 mod rows;
 mod schema;
 mod seal;
@@ -34,6 +35,7 @@ mod trial;
 mod tx;
 mod writer;
 
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,6 +54,7 @@ pub use invites::InviteRecord;
 pub use overview::{AccountCounts, CodesLeft, DeviceShapes};
 pub use permits::{BypassRecord, ExemptionRecord};
 pub use recovery::RecoverySet;
+pub use restore::{NotRestored, Restored, restore};
 pub use ssh::SshdReport;
 pub use throttle::{Attempt, StoredStreak};
 pub use trial::{TrialRecord, TrialState};
@@ -145,6 +148,40 @@ impl Store {
         })
     }
 
+    /// A reader of what is stored where SQLite can open nothing, since it makes two files before it
+    /// reads: on a read-only filesystem. The database is copied to `place`, a private directory in
+    /// memory, and read there.
+    ///
+    /// # Errors
+    /// As [`Store::beside`].
+    pub fn read_copy(
+        dir: &Path,
+        credentials: Option<&Path>,
+        place: &Path,
+    ) -> Result<Reader, StateError> {
+        let dir = StateDir::beside(dir)?;
+        let database = dir.database();
+        for end in ["", "-wal"] {
+            let mut name = std::ffi::OsString::from(&database);
+            name.push(end);
+            let bytes = match std::fs::read(&name) {
+                Err(error) if end == "-wal" && error.kind() == ErrorKind::NotFound => continue,
+                read => read.map_err(StateError::io(Path::new(&name)))?,
+            };
+            let copy = place.join(format!("middlewared.db{end}"));
+            directory::write_private(&copy, &bytes)?;
+        }
+        let conn = connect_to(&place.join("middlewared.db"), dir.patience())?;
+        schema::check_is_current(&conn, &dir)?;
+        let key_id = schema::key_id(&conn, &database)?;
+        let sealer = key::for_existing_store(&dir, credentials, &key_id)?;
+        Ok(Reader {
+            conn,
+            sealer: Arc::new(sealer),
+            found: None,
+        })
+    }
+
     /// Why secrets cannot be read or made, if so. Settings can still be read and changed.
     #[must_use]
     pub fn degraded(&self) -> Option<&str> {
@@ -233,13 +270,16 @@ impl Drop for Snapshot<'_> {
 }
 
 fn connect(dir: &StateDir) -> Result<Connection, StateError> {
-    let path = dir.database();
+    connect_to(&dir.database(), dir.patience())
+}
+
+fn connect_to(path: &Path, patience: Duration) -> Result<Connection, StateError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX
         | OpenFlags::SQLITE_OPEN_NOFOLLOW;
-    Connection::open_with_flags(&path, flags)
-        .and_then(|conn| configure(&conn, dir.patience()).map(|()| conn))
-        .map_err(|source| StateError::from_sqlite(&path, source))
+    Connection::open_with_flags(path, flags)
+        .and_then(|conn| configure(&conn, patience).map(|()| conn))
+        .map_err(|source| StateError::from_sqlite(path, source))
 }
 
 fn configure(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {

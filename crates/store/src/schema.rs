@@ -56,11 +56,15 @@ pub(crate) fn check_and_migrate(conn: &mut Connection, dir: &StateDir) -> Result
     record_root(conn).map_err(|error| StateError::from_sqlite(&path, error))
 }
 
+/// The version of a database that can be read, perhaps after a migration.
+pub(crate) fn readable_version(conn: &Connection, dir: &StateDir) -> Result<i64, StateError> {
+    check(conn, dir).map_err(|error| StateError::from_sqlite(&dir.database(), error))?
+}
+
 /// Checks that the database can be used as it is.
 pub(crate) fn check_is_current(conn: &Connection, dir: &StateDir) -> Result<(), StateError> {
     let database = dir.database();
-    let found = check(conn, dir).map_err(|error| StateError::from_sqlite(&database, error))??;
-    if found < SUPPORTED {
+    if readable_version(conn, dir)? < SUPPORTED {
         return Err(StateError::Older { database });
     }
     Ok(())

@@ -1,7 +1,8 @@
 //! The journal's socket, of one daemon alone: in a mount namespace, since its path is fixed.
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
 use std::time::Duration;
@@ -19,9 +20,17 @@ impl Journal {
     /// Listens where programs in the namespace expect the journal.
     pub(crate) fn listen(namespace: &Namespace) -> Self {
         namespace.tmpfs(Path::new("/run"), "size=1m,mode=0755");
+        Self::bind(namespace)
+    }
+
+    /// The same where `/run` is the namespace's own already.
+    pub(crate) fn bind(namespace: &Namespace) -> Self {
         let directory = namespace.path(Path::new("/run/systemd/journal"));
         fs::create_dir_all(&directory).expect("make the journal's directory");
-        let socket = UnixDatagram::bind(directory.join("socket")).expect("bind the journal");
+        let path = directory.join("socket");
+        let socket = UnixDatagram::bind(&path).expect("bind the journal");
+        // Whoever they are.
+        fs::set_permissions(path, Permissions::from_mode(0o666)).expect("open it to everybody");
         Self(socket)
     }
 

@@ -19,7 +19,7 @@ use tempfile::TempDir;
 use crate::login::Login;
 use crate::process::{run_with_deadline, run_with_input};
 use crate::sshd::Sshd;
-use crate::{Builder, Daemon, Namespace};
+use crate::{Builder, Daemon, Journal, Namespace};
 
 /// How long one command may take on a loaded machine.
 const COMMAND_LIMIT: Duration = Duration::from_mins(1);
@@ -111,6 +111,11 @@ impl Machine {
     pub fn read(&self, inside: &str) -> String {
         let read = fs::read_to_string(self.path(inside));
         read.unwrap_or_else(|error| panic!("{inside}: {error}"))
+    }
+
+    /// A journal, for those who look for one from now on.
+    pub fn journal(&self) -> Journal {
+        Journal::bind(&self.namespace)
     }
 
     /// What programs have told syslog.

@@ -1,12 +1,10 @@
 //! The first process: it has the call made by the owner of the state, watches over it, and writes the
 //! override where the state cannot be used.
 
-use std::env;
-use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
-use std::os::unix::process::{CommandExt, parent_id};
-use std::process::{Child, Command, Stdio};
+use std::os::unix::process::parent_id;
+use std::path::absolute;
+use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -21,7 +19,7 @@ use super::glass::{self, Written};
 use super::reply::Reply;
 use super::{Request, raw};
 use crate::config::{Config, Flags};
-use crate::{logging, peer};
+use crate::{logging, owner, peer};
 
 /// How long the state may take where there is a way without it: midclt has waited 3 s, and answers
 /// within 5.
@@ -32,9 +30,6 @@ const LONG_PATIENCE: Duration = Duration::from_secs(30);
 
 /// How long the user database may take.
 const LOOK_UP: Duration = Duration::from_millis(300);
-
-/// Follows `/proc/self/exe` also where the owner of the state may not look into our directory.
-const OURSELVES: &str = "/proc/self/exe";
 
 /// Has the call made.
 pub(super) fn watch(flags: &Flags, method: &'static Method, input: &[u8]) -> Reply {
@@ -89,7 +84,8 @@ fn call(config: &Config, method: &'static Method, input: &[u8]) -> Reply {
         (Some(_), None) if is_undone => ended(reply),
         (Some(_), None) => reply.note(format!("what works without the state: {WAYS}")),
         (None, Some(help)) if reply.is_done() => help.besides(reply),
-        (None, _) if reply.override_is_over => ended(reply),
+        // Only then: while no daemon answers, the doors follow it, stored or not.
+        (None, None) if is_undone && reply.is_done() => ended(reply),
         (None, _) => reply,
     }
 }
@@ -100,7 +96,8 @@ fn request(config: &Config, params: Value) -> Request {
     let pid = i32::try_from(parent_id()).unwrap_or(0);
     Request {
         params,
-        state_dir: config.state_dir.clone(),
+        // The second process stands elsewhere.
+        state_dir: absolute(&config.state_dir).unwrap_or_else(|_| config.state_dir.clone()),
         issuer: config.identity.issuer.clone(),
         product: config.identity.product.clone(),
         uid: getuid().as_raw(),
@@ -146,25 +143,9 @@ fn have_it_made(request: &Request, method: &Method, patience: Duration) -> Reply
         .unwrap_or_else(|| Reply::state_failed(&CallError::internal("the call met a bug")))
 }
 
-/// The second process takes uid and gid of the state directory, and no other group, before it is a
-/// program of ours: `Command` calls setgroups(2), setgid(2) and setuid(2) in this order, which as root
-/// leave no way back.
 fn start(request: &Request, method: &Method) -> std::io::Result<Child> {
-    let owner = fs::metadata(&request.state_dir)?;
-    let mut command = Command::new(OURSELVES);
-    command.arg0("middlewared");
-    if getuid().is_root() && owner.uid() != 0 {
-        command.gid(owner.gid()).uid(owner.uid());
-    }
-    for (name, _) in env::vars_os() {
-        // What is in force is in the request.
-        if name.to_string_lossy().starts_with("MIDDLEWARED_") {
-            command.env_remove(name);
-        }
-    }
-    let mut child = command
+    let mut child = owner::again(&request.state_dir)?
         .args(["once", "--as-owner", method.name])
-        .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()?;
@@ -210,9 +191,13 @@ impl Help {
                 reply.note("it counts no logins: within its time each passes")
             }
         };
-        reply.note(format!(
+        let reply = reply.note(format!(
             "it lasts UNTIL THE NEXT REBOOT, since it cannot be stored: {because}"
-        ))
+        ));
+        if because.contains("is damaged") || because.contains("there was one") {
+            return reply.note("to put back the newest good copy: middlewared restore");
+        }
+        reply
     }
 
     /// It is stored, but whoever stands at a door asks a daemon that does not answer.

@@ -1,7 +1,9 @@
 //! The second process: it runs as the owner of the state, opens it, and makes the call.
 
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::thread;
@@ -49,10 +51,17 @@ pub(super) fn work(method: &'static Method, request: Request) -> Reply {
 }
 
 fn answer(prepared: Prepared, state_dir: &Path, caller: &Caller, generation: Option<u64>) -> Reply {
+    let mut memory = None;
     let opened = open(state_dir).and_then(|store| Ok((store.reader()?, store)));
     let (reader, store) = match opened {
-        Ok(opened) => opened,
-        Err(error) => return unusable(&error),
+        Ok((reader, store)) => (reader, Ok(store)),
+        Err(error) => {
+            let place = memory.insert(Scratch::new());
+            match place.read_copy(state_dir) {
+                Some(reader) => (reader, Err(unusable(&error))),
+                None => return Reply::state_failed(&unusable(&error)),
+            }
+        }
     };
     let mut desk = Desk {
         reader,
@@ -68,22 +77,52 @@ fn answer(prepared: Prepared, state_dir: &Path, caller: &Caller, generation: Opt
 
 /// A state of an older release is brought up to date, if no daemon has it.
 fn open(state_dir: &Path) -> Result<Store, StateError> {
-    let credentials = Path::new(CREDENTIALS);
-    let credentials = credentials.exists().then_some(credentials);
-    match Store::beside(state_dir, credentials) {
-        Err(StateError::Older { .. }) => Store::open(state_dir, credentials),
+    match Store::beside(state_dir, credentials()) {
+        Err(StateError::Older { .. }) => Store::open(state_dir, credentials()),
         opened => opened,
     }
 }
 
-fn unusable(error: &StateError) -> Reply {
-    Reply::state_failed(&CallError::refused(error.errno(), error.to_string()))
+fn credentials() -> Option<&'static Path> {
+    let credentials = Path::new(CREDENTIALS);
+    credentials.exists().then_some(credentials)
+}
+
+fn unusable(error: &StateError) -> CallError {
+    CallError::refused(error.errno(), error.to_string())
+}
+
+/// A private directory in memory, or in whatever can be written, that goes with this value.
+struct Scratch(Option<PathBuf>);
+
+impl Scratch {
+    fn new() -> Self {
+        let name = format!("middlewared-once-{}", std::process::id());
+        let mut places = ["/dev/shm", "/run", "/tmp"].map(|place| Path::new(place).join(&name));
+        // What is there already is somebody else's.
+        let made = places
+            .iter_mut()
+            .find(|place| DirBuilder::new().mode(0o700).create(place).is_ok());
+        Self(made.map(std::mem::take))
+    }
+
+    fn read_copy(&self, state_dir: &Path) -> Option<Reader> {
+        Store::read_copy(state_dir, credentials(), self.0.as_deref()?).ok()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if let Some(place) = &self.0 {
+            let _ = fs::remove_dir_all(place);
+        }
+    }
 }
 
 struct Desk<'a> {
     reader: Reader,
-    /// Until it is made the writer.
-    store: Option<Store>,
+    /// Until it is made the writer; or why it cannot be written.
+    store: Option<Result<Store, CallError>>,
     caller: &'a Caller,
     generation: Option<u64>,
 }
@@ -127,8 +166,7 @@ impl Desk<'_> {
         let Some(store) = self.store.take() else {
             return Err(CallError::internal("written twice"));
         };
-        let of_state = |error: StateError| CallError::refused(error.errno(), error.to_string());
-        let mut writer: Writer = store.into_writer().map_err(of_state)?;
+        let mut writer: Writer = store?.into_writer().map_err(|error| unusable(&error))?;
         let clocks = clock::clocks();
         writer.obey(glass::find(clocks.boot.id));
         let reserve = if call.is_way_back() {

@@ -17,6 +17,7 @@ mod permits;
 mod plans;
 mod policy;
 mod recovery;
+mod restore;
 mod ssh;
 mod state;
 mod throttle;

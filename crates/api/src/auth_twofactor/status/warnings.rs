@@ -109,8 +109,8 @@ impl Facts {
     fn stale(&self) -> Option<String> {
         self.has_stale_override.then(|| {
             format!(
-                "An override that counts no more is still there, and would count while middlewared \
-                 does not run. As root: rm {FILE}"
+                "An override is there that is stored, and so counts only while middlewared does not \
+                 answer. To end it, as root: rm {FILE}"
             )
         })
     }
