@@ -22,8 +22,8 @@ use crate::output;
 /// How long the daemon has to answer before somebody else does.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// The method whose success ends an override.
-const UPDATE: &str = "auth.twofactor.update";
+/// The methods whose success ends an override: it is stored, or taken back.
+const ENDING: [&str; 2] = ["auth.twofactor.update", "auth.twofactor.bypass.delete"];
 
 /// Calls a method.
 pub(crate) fn call(
@@ -38,7 +38,7 @@ pub(crate) fn call(
     let error = if connection.was_in_vain.get() {
         None
     } else {
-        let stale = (method == UPDATE).then(override_file).flatten();
+        let stale = ENDING.contains(&method).then(override_file).flatten();
         match ask(connection, limit.min(PATIENCE), method, params) {
             Err(error) if is_in_vain(&error) => Some(error),
             answer => {

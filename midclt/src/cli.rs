@@ -25,6 +25,10 @@ Examples:
   midclt 2fa qr
   midclt methods
 
+Where middlewared does not answer root within 3 s, what a recovery needs is
+done without it (turning off, bypass, unlock, recovery codes, status), by
+middlewared once; where it cannot be stored, until the next reboot.
+
 MIDDLEWARED_SOCKET and CALL_TIMEOUT in the environment stand for -u and -t.
 The socket is /run/middleware/middlewared.sock where nothing else is said.";
 

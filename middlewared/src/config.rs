@@ -56,7 +56,8 @@ only root may use; midclt(1) is its client.";
 
 const AFTER_HELP: &str = "\
 A locked-out administrator turns two-factor authentication off with:
-  midclt call auth.twofactor.update '{ \"enabled\":false }'";
+  midclt call auth.twofactor.update '{ \"enabled\":false }'
+also where this daemon does not run. What to do about the daemon and its state: docs/recovery.md.";
 
 /// The file. Every key may be left away, and an unknown one stops the start.
 #[derive(Debug, Default, Deserialize)]

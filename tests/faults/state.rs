@@ -55,12 +55,7 @@ const CASES: &[Case] = &[
     Case {
         what: "no database at all",
         spoil: |db| fs::write(db, "this is no database, but it is long enough to look at").unwrap(),
-        said: &[
-            "is damaged",
-            "it was left as it is",
-            "newest copy from",
-            "/backups",
-        ],
+        said: &["is damaged", "it was left as it is", "middlewared restore"],
     },
     Case {
         what: "half of it",
@@ -73,7 +68,7 @@ const CASES: &[Case] = &[
                 .set_len(half)
                 .unwrap();
         },
-        said: &["is damaged", "newest copy from"],
+        said: &["is damaged", "middlewared restore"],
     },
     Case {
         what: "a page of rubbish",
@@ -82,7 +77,7 @@ const CASES: &[Case] = &[
             bytes[4096..8192].fill(0x5a);
             fs::write(db, bytes).unwrap();
         },
-        said: &["is damaged", "newest copy from"],
+        said: &["is damaged", "middlewared restore"],
     },
     Case {
         what: "an empty file",
@@ -90,7 +85,7 @@ const CASES: &[Case] = &[
         said: &[
             "is missing, but",
             "shows that there was one",
-            "newest copy from",
+            "middlewared restore",
         ],
     },
     Case {

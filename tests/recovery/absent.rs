@@ -148,6 +148,7 @@ fn the_commands_for_people() {
     }
     assert!(!scene.is_stored_on());
     scene.assert_state_is_the_owners();
+    assert_eq!(scene.overriding().as_deref(), Some("off"));
     scene.daemon.restart();
     let codes = scene.ask("auth.twofactor.recovery.remaining", json!(["alice"]));
     assert_eq!(codes["remaining"], 10);

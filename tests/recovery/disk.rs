@@ -59,6 +59,7 @@ fn a_read_only_disk() {
     remount(&scene, "ro");
     let said = scene.unlock();
     assert!(said.contains("UNTIL THE NEXT REBOOT"), "{said}");
+    assert!(said.contains("Read-only file system"), "{said}");
     assert_eq!(scene.overriding().as_deref(), Some("off"));
     // How it stands can be seen all the same, whoever ended how.
     let (status, _) = scene.midclt_ok(&["2fa", "status"]);

@@ -8,7 +8,7 @@ use twofactor::{AccountName, BypassUses, UnixTime};
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::Update;
-use crate::auth_twofactor::bypass::{CreateBypass, ShownBypass};
+use crate::auth_twofactor::bypass::{CreateBypass, DeleteBypass, ShownBypass};
 use crate::lookup::{self, Lookup};
 use crate::method::{Answer, Declared, send};
 use crate::params::{Params, RawParams};
@@ -47,12 +47,18 @@ impl Emergency {
         }
     }
 
-    /// Whether a call takes such an override back: what is stored counts again, even where nothing new
-    /// can be stored.
+    /// Whether a call takes an override back: what is stored counts again, even where nothing new can be
+    /// stored.
     #[must_use]
-    pub fn is_undone_by(method: &str, params: &RawParams) -> bool {
-        let update = (method == Update::NAME).then(|| Update::decode(params.clone()));
-        matches!(update, Some(Ok(update)) if update.turns_on())
+    pub fn is_undone_by(method: &str, params: &RawParams, grant: &Grant) -> bool {
+        match method {
+            Update::NAME => {
+                let update = Update::decode(params.clone());
+                update.is_ok_and(|update| update.turns_on())
+            }
+            DeleteBypass::NAME => matches!(grant, Grant::Bypass { .. }),
+            _ => false,
+        }
     }
 
     /// Asks the user database whether there is such an account. Where that does not answer, root's word
@@ -203,6 +209,30 @@ mod tests {
             ("no.such.method", json!([{"enabled": false}]), None),
         ] {
             assert_eq!(of(method, params.clone()), expected, "{method} {params}");
+        }
+    }
+
+    #[test]
+    fn what_takes_it_back() {
+        let (update, delete) = ("auth.twofactor.update", "auth.twofactor.bypass.delete");
+        let bypass = bypass("root", 1).grant(UnixTime::EPOCH);
+        for (method, params, off, one) in [
+            (update, json!([{"enabled": true}]), true, true),
+            (update, json!([{"enabled": false}]), false, false),
+            (update, json!([{"window": 1}]), false, false),
+            (delete, json!([7]), false, true),
+            ("auth.twofactor.config", json!([]), false, false),
+        ] {
+            let Value::Array(values) = params else {
+                panic!("not by position");
+            };
+            let params = RawParams::Positional(values);
+            let is_undone = |grant| Emergency::is_undone_by(method, &params, grant);
+            assert_eq!(
+                (is_undone(&Grant::Off), is_undone(&bypass)),
+                (off, one),
+                "{method}"
+            );
         }
     }
 

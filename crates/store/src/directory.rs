@@ -112,12 +112,8 @@ impl StateDir {
         ];
         match traces.into_iter().find(|trace| trace.exists()) {
             Some(trace) => {
-                let (database, backups) = (self.database(), self.backups());
-                Err(StateError::Lost {
-                    database,
-                    trace,
-                    backups,
-                })
+                let database = self.database();
+                Err(StateError::Lost { database, trace })
             }
             None => Ok(()),
         }

@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
+use nix::sys::statvfs::{FsFlags, statvfs};
 use rusqlite::ErrorCode;
 
 /// Why the state directory cannot be used. The daemon stops with this text; nothing was changed.
@@ -44,27 +45,23 @@ pub enum StateError {
         expected: &'static str,
     },
     /// The database is gone while traces of it remain.
-    #[error("{} is missing, but {} shows that there was one; put back the newest copy from {}, without a -wal or -shm beside it. Or, to start anew with two-factor authentication off, move the whole of {} aside", database.display(), trace.display(), backups.display(), dir_of(database))]
+    #[error("{} is missing, but {} shows that there was one. To put back the newest good copy: middlewared restore. Or, to start anew with two-factor authentication off, move the whole of {} aside", database.display(), trace.display(), dir_of(database))]
     Lost {
         /// Where the database should be.
         database: PathBuf,
         /// What shows that there was one.
         trace: PathBuf,
-        /// Where copies are kept.
-        backups: PathBuf,
     },
     /// The database cannot be read as ours.
-    #[error("{} is damaged ({detail}); it was left as it is. Move it and its -wal and -shm aside and put back the newest copy from {}", database.display(), backups.display())]
+    #[error("{} is damaged ({detail}); it was left as it is. To put back the newest good copy: middlewared restore", database.display())]
     Damaged {
         /// The database.
         database: PathBuf,
-        /// Where copies are kept.
-        backups: PathBuf,
         /// What is wrong with it.
         detail: String,
     },
     /// The database was written by a newer release that says that this one cannot read it.
-    #[error("{} has schema version {found}, and this middlewared reads up to {supported}; install the newer release again, or put back a copy from {}, without the -wal and -shm beside it", database.display(), backups.display())]
+    #[error("{} has schema version {found}, and this middlewared reads up to {supported}; install the newer release again, or put back the newest copy that can be read: middlewared restore", database.display())]
     Newer {
         /// The database.
         database: PathBuf,
@@ -72,8 +69,6 @@ pub enum StateError {
         found: i64,
         /// The newest that this release knows.
         supported: i64,
-        /// Where copies are kept.
-        backups: PathBuf,
     },
     /// The database is of an older release, and nobody has brought it up to date yet.
     #[error("{} is of an older release; the daemon brings it up to date when it starts", database.display())]
@@ -144,6 +139,11 @@ impl StateError {
             _ if is_disk_full(&reason) => Self::DiskFull {
                 path: database.to_owned(),
             },
+            // It cannot make its -wal and -shm, and says only that it can open nothing.
+            Some(ErrorCode::CannotOpen) if is_read_only(database) => Self::Io {
+                path: database.to_owned(),
+                reason: Errno::EROFS.into(),
+            },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => {
                 Self::damaged(database, reason.to_string())
             }
@@ -181,7 +181,6 @@ impl StateError {
     pub(crate) fn damaged(database: &Path, detail: impl Into<String>) -> Self {
         Self::Damaged {
             database: database.to_owned(),
-            backups: crate::directory::backups_beside(database),
             detail: detail.into(),
         }
     }
@@ -240,6 +239,10 @@ impl From<rusqlite::Error> for StoreError {
             _ => Self::Sqlite(error),
         }
     }
+}
+
+fn is_read_only(path: &Path) -> bool {
+    statvfs(path).is_ok_and(|found| found.flags().contains(FsFlags::ST_RDONLY))
 }
 
 fn is_disk_full(error: &rusqlite::Error) -> bool {

@@ -109,12 +109,10 @@ fn check(conn: &Connection, dir: &StateDir) -> rusqlite::Result<Result<i64, Stat
     }
     let needs: i64 = meta(conn, "min_reader_version")?.unwrap_or(i64::MAX);
     if found > SUPPORTED && needs > SUPPORTED {
-        let backups = dir.backups();
         return Ok(Err(StateError::Newer {
             database: path,
             found,
             supported: SUPPORTED,
-            backups,
         }));
     }
     Ok(Ok(found))

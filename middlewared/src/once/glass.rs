@@ -10,8 +10,6 @@ use twofactor::Clocks;
 pub(super) enum Written {
     /// It counts from now on.
     Yes,
-    /// It is off for everybody already, which permits more.
-    IsOff,
     /// It took the place of another account's.
     Replaced(String),
 }
@@ -21,13 +19,13 @@ pub(super) fn next_generation(clocks: &Clocks) -> u64 {
     number(clock::since_boot(), before(clocks).as_ref())
 }
 
-/// One that cannot be read counts for nobody, and is replaced.
-fn before(clocks: &Clocks) -> Option<Override> {
+/// The override that there is. One that cannot be read counts for nobody, and is replaced.
+pub(super) fn before(clocks: &Clocks) -> Option<Override> {
     let boot = BootId(clocks.boot.id.0);
     Place::standard().read(boot).ok().flatten()
 }
 
-/// Writes the override that stands for a call.
+/// Writes the override that stands for a call, in place of an earlier one.
 pub(super) fn write(
     emergency: &Emergency,
     clocks: &Clocks,
@@ -36,7 +34,6 @@ pub(super) fn write(
     let before = before(clocks);
     let grant = emergency.grant(clocks.wall);
     let written = match before.as_ref().map(|before| &before.grant) {
-        Some(Grant::Off) if grant != Grant::Off => return Ok(Written::IsOff),
         Some(Grant::Bypass { account, .. }) if !is_for(&grant, account) => {
             Written::Replaced(account.clone())
         }

@@ -17,17 +17,6 @@ pub(super) struct Reply {
     /// For the first process: the state could not be used, for this reason.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) state_failed: Option<String>,
-    /// For the first process: the override that there is counts no more.
-    #[serde(default, skip_serializing_if = "is_false")]
-    pub(super) override_is_over: bool,
-}
-
-#[expect(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde calls it with a reference"
-)]
-const fn is_false(flag: &bool) -> bool {
-    !*flag
 }
 
 impl Reply {
@@ -71,7 +60,6 @@ impl Reply {
     pub(super) fn for_the_caller(self) -> Self {
         Self {
             state_failed: None,
-            override_is_over: false,
             ..self
         }
     }

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use api::{CallError, Emergency, Method};
+use breakglass::Grant;
 use nix::errno::Errno;
 use nix::unistd::getuid;
 use serde_json::Value;
@@ -59,7 +60,11 @@ fn call(config: &Config, method: &'static Method, input: &[u8]) -> Reply {
         return Reply::error(&CallError::refused(Errno::EINVAL, message));
     };
     let emergency = Emergency::of(method.name, &checked);
-    let is_undone = Emergency::is_undone_by(method.name, &checked);
+    let clocks = clock::clocks();
+    let before = glass::before(&clocks).map(|before| before.grant);
+    let is_undone = before
+        .as_ref()
+        .is_some_and(|grant| Emergency::is_undone_by(method.name, &checked, grant));
     if let Err(error) = method.prepare(checked) {
         return Reply::error(&error);
     }
@@ -67,7 +72,6 @@ fn call(config: &Config, method: &'static Method, input: &[u8]) -> Reply {
         Some(_) => PATIENCE,
         None => LONG_PATIENCE,
     };
-    let clocks = clock::clocks();
     let generation = glass::next_generation(&clocks);
     let request = Request {
         generation: emergency.as_ref().map(|_| generation),
@@ -78,6 +82,7 @@ fn call(config: &Config, method: &'static Method, input: &[u8]) -> Reply {
         emergency,
         clocks,
         generation,
+        before,
     });
     match (reply.state_failed.clone(), help) {
         (Some(because), Some(help)) => help.instead(&because, reply),
@@ -161,6 +166,8 @@ struct Help {
     emergency: Emergency,
     clocks: Clocks,
     generation: u64,
+    /// What an earlier override says.
+    before: Option<Grant>,
 }
 
 impl Help {
@@ -168,6 +175,11 @@ impl Help {
     fn instead(self, because: &str, failed: Reply) -> Reply {
         if let Err(error) = look_up(self.emergency.clone()) {
             return Reply::error(&error);
+        }
+        if self.before == Some(Grant::Off) && self.emergency != Emergency::Off {
+            let message = "Two-factor authentication is off for everybody, until the next reboot: \
+                nobody needs a bypass";
+            return Reply::error(&CallError::refused(Errno::EALREADY, message));
         }
         let written = match glass::write(&self.emergency, &self.clocks, self.generation) {
             Ok(written) => written,
@@ -179,7 +191,6 @@ impl Help {
         logging::alert(&self.emergency.alert(because));
         let reply = Reply::of(self.emergency.answer(self.clocks.wall));
         let reply = match written {
-            Written::IsOff => return reply.note("it is off for everybody anyway"),
             Written::Replaced(account) => {
                 reply.note(format!("the bypass of {account} has ended with this"))
             }
@@ -202,15 +213,22 @@ impl Help {
 
     /// It is stored, but whoever stands at a door asks a daemon that does not answer.
     fn besides(self, reply: Reply) -> Reply {
-        if reply.override_is_over {
-            // Not that one: it would count for more than was asked for now, if this is a bypass.
-            let _ = glass::remove();
-        }
+        let note = match self.emergency {
+            // It permits more, and the doors follow it as long as no daemon answers.
+            Emergency::Bypass { .. } if self.before == Some(Grant::Off) => {
+                return reply.note("while middlewared does not answer, it is off for everybody");
+            }
+            Emergency::Bypass { .. } => {
+                "it is stored; while middlewared does not answer, the doors follow an override, \
+                 which counts no logins"
+            }
+            Emergency::Off => {
+                "it is stored; while middlewared does not answer, the doors follow an override, \
+                 until the next reboot"
+            }
+        };
         match glass::write(&self.emergency, &self.clocks, self.generation) {
-            Ok(_) => reply.note(
-                "it is stored; while middlewared does not answer, the doors follow an override \
-                 until the next reboot",
-            ),
+            Ok(_) => reply.note(note),
             Err(trouble) => reply.note(format!(
                 "it is stored, but the doors ask for it only once middlewared answers: {trouble}"
             )),

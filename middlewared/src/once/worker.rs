@@ -69,10 +69,7 @@ fn answer(prepared: Prepared, state_dir: &Path, caller: &Caller, generation: Opt
         caller,
         generation,
     };
-    let answer = desk.answer(prepared);
-    let mut reply = Reply::of(answer);
-    reply.override_is_over = desk.override_is_over();
-    reply
+    Reply::of(desk.answer(prepared))
 }
 
 /// A state of an older release is brought up to date, if no daemon has it.
@@ -208,11 +205,6 @@ impl Desk<'_> {
         }
         done.alerts.iter().for_each(logging::alert);
         done.result
-    }
-
-    fn override_is_over(&mut self) -> bool {
-        let stale = self.read(|read| Ok(read.tx.has_stale_override()));
-        stale.unwrap_or(false)
     }
 }
 

@@ -277,6 +277,7 @@ fields! {
 
 impl Declared for DeleteBypass {
     const NAME: &'static str = "auth.twofactor.bypass.delete";
+    const OFFLINE: bool = true;
     type Output = bool;
 }
 

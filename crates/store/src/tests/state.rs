@@ -74,7 +74,7 @@ fn a_damaged_database_stops_the_daemon_and_stays_as_it_is() {
         fs::write(&database, &damaged).unwrap();
         let refusal = place.refusal();
         assert!(
-            refusal.contains("is damaged") && refusal.contains("backups"),
+            refusal.contains("is damaged") && refusal.contains("middlewared restore"),
             "{refusal}"
         );
         assert_eq!(fs::read(&database).unwrap(), damaged);

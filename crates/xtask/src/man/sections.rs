@@ -137,6 +137,12 @@ pub(super) const DAEMON: &[Section] = &[
                 "/var/lib/middlewared/lock",
                 "The pid of the running daemon.",
             ),
+            (
+                "/run/middleware-override/override",
+                "What root has decided and nobody could store: off, or one account for a while. The \
+                 daemon obeys it, and stores it when it can; it ends with the next reboot, or by \
+                 midclt 2fa enable.",
+            ),
         ],
     ),
     (
