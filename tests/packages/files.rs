@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use testkit::{binaries, run_with_deadline};
 
-use super::site::packages;
+use xtask::deb;
+
+use super::site::{options, packages, root};
 
 /// Long enough for lintian on a loaded machine.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -27,6 +29,37 @@ fn the_same_programs_make_the_same_packages() {
 }
 
 #[test]
+fn the_tarball_is_the_same_each_time_and_whole() {
+    let (one, two) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let pack = |out: &Path| deb::tarball(root(), &options(out, 1)).expect("pack the tarball");
+    let tarball = pack(one.path());
+    assert!(fs::read(&tarball).unwrap() == fs::read(pack(two.path())).unwrap());
+    let mut tar = Command::new("tar");
+    tar.args(["--list", "--verbose", "--file"]).arg(tarball);
+    let listed = run_with_deadline(&mut tar, PATIENCE);
+    let listed = String::from_utf8(listed.stdout).unwrap();
+    assert!(
+        listed.lines().all(|line| line.contains(" 0/0 ")),
+        "{listed}"
+    );
+    for (mode, name) in [
+        ("-rwxr-xr-x", "/sbin/middlewared"),
+        ("-rwxr-xr-x", "/bin/midclt"),
+        ("-rw-r--r--", "/README"),
+        ("-rw-r--r--", "/share/doc/crates.txt"),
+        ("-rw-r--r--", "/share/man/man8/middlewared.8"),
+        ("-rw-r--r--", "/lib/tmpfiles.d/middlewared.conf"),
+    ] {
+        let is_it = |line: &&str| line.starts_with(mode) && line.ends_with(name);
+        assert_eq!(
+            listed.lines().filter(is_it).count(),
+            1,
+            "{mode} {name}: {listed}"
+        );
+    }
+}
+
+#[test]
 fn lintian_is_content() {
     let directory = tempfile::tempdir().unwrap();
     let mut lintian = Command::new("lintian");
@@ -38,7 +71,7 @@ fn lintian_is_content() {
 
 #[test]
 fn the_packaged_configuration_says_what_is_in_force_without_it() {
-    let sample = fs::read_to_string(source("packaging/config.toml")).unwrap();
+    let sample = fs::read_to_string(root().join("packaging/config.toml")).unwrap();
     let uncommented = sample.replace("\n#", "\n");
     let settings = uncommented.lines().filter(|line| line.contains(" = "));
     let settings: String = settings.flat_map(|line| [line, "\n"]).collect();
@@ -55,8 +88,4 @@ fn the_packaged_configuration_says_what_is_in_force_without_it() {
     assert!(settings.lines().count() >= 4, "{settings}");
     assert_eq!(shown(&settings), shown(""));
     assert_eq!(shown(&sample), shown(""));
-}
-
-fn source(path: &str) -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)
 }

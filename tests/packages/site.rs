@@ -12,15 +12,23 @@ pub(super) const SOCKET: &str = "/run/middleware/middlewared.sock";
 /// Where packages are put inside.
 const PACKAGES: &str = "/opt/packages";
 
-/// Builds the packages with this number behind the version.
-pub(crate) fn packages(out: &Path, revision: u32) -> Vec<PathBuf> {
-    let options = deb::Options {
+/// How the tests want their packages.
+pub(super) fn options(out: &Path, revision: u32) -> deb::Options {
+    deb::Options {
         out: out.to_owned(),
         programs: Some(binaries::directory().to_owned()),
         revision,
-    };
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    deb::build(root, &options).expect("build the packages")
+    }
+}
+
+/// Where the sources are.
+pub(super) fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// Builds the packages with this number behind the version.
+pub(crate) fn packages(out: &Path, revision: u32) -> Vec<PathBuf> {
+    deb::packages(root(), &options(out, revision)).expect("build the packages")
 }
 
 /// Builds the packages and puts them into a container. Their paths inside.

@@ -45,9 +45,10 @@ fn run(task: Task) -> Result<()> {
         Task::Man(golden) => man::run(root()?, golden.mode()),
         Task::Completions { directory } => completions::run(&directory),
         Task::Deb(options) => {
-            for file in deb::build(root()?, &options)? {
+            for file in deb::packages(root()?, &options)? {
                 println!("{}", file.display());
             }
+            println!("{}", deb::tarball(root()?, &options)?.display());
             Ok(())
         }
         Task::Tidy => tidy::run(root()?),

@@ -30,11 +30,13 @@ pub(super) enum Origin {
     Gzip(&'static str),
     /// midclt's completion for a shell.
     Completion(Shell),
+    /// What else is built into a package of cargo's, with the licences.
+    Crates(&'static str),
     /// What is new in this package, which is what is new in the product.
     Changelog,
 }
 
-use Origin::{Changelog, Completion, Copy, Gzip, Module, Program};
+use Origin::{Changelog, Completion, Copy, Crates, Gzip, Module, Program};
 
 const fn file(from: Origin, to: &'static str) -> File {
     File { from, to }
@@ -96,6 +98,10 @@ pub(super) const PACKAGES: &[Package] = &[
                 "usr/share/doc/middlewared/copyright",
             ),
             file(
+                Crates("middlewared"),
+                "usr/share/doc/middlewared/crates.txt.gz",
+            ),
+            file(
                 Copy("packaging/debian/lintian-overrides"),
                 "usr/share/lintian/overrides/middlewared",
             ),
@@ -128,6 +134,7 @@ pub(super) const PACKAGES: &[Package] = &[
                 Copy("packaging/debian/copyright"),
                 "usr/share/doc/midclt/copyright",
             ),
+            file(Crates("midclt"), "usr/share/doc/midclt/crates.txt.gz"),
             file(
                 Copy("packaging/debian/lintian-overrides"),
                 "usr/share/lintian/overrides/midclt",
@@ -168,6 +175,10 @@ pub(super) const PACKAGES: &[Package] = &[
             file(
                 Copy("packaging/debian/copyright"),
                 "usr/share/doc/libpam-middleware/copyright",
+            ),
+            file(
+                Crates("pam"),
+                "usr/share/doc/libpam-middleware/crates.txt.gz",
             ),
             file(
                 Copy("packaging/debian/lintian-overrides"),

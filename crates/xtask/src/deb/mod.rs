@@ -23,8 +23,7 @@ pub struct Options {
     /// Where to write.
     #[arg(long, value_name = "DIR", default_value = "target/debian")]
     pub out: PathBuf,
-    /// Package the programs of this directory, packed fast, without the tarball; else they are built
-    /// for release.
+    /// Package the programs of this directory, packed fast; else they are built for release.
     #[arg(long, value_name = "DIR")]
     pub programs: Option<PathBuf>,
     /// The packages' own number behind the version.
@@ -48,46 +47,53 @@ struct Release {
     compression: &'static [&'static str],
 }
 
-/// Builds the packages. Their files, the tarball last.
+/// Builds the packages. Their files.
 ///
 /// # Errors
 /// A program does not build, or a tool of Debian is missing or not content.
-pub fn build(root: &Path, options: &Options) -> Result<Vec<PathBuf>> {
-    fs::create_dir_all(&options.out)
-        .with_context(|| format!("cannot create {}", options.out.display()))?;
+pub fn packages(root: &Path, options: &Options) -> Result<Vec<PathBuf>> {
     let scratch = tempfile::tempdir().context("cannot create a directory")?;
-    let programs = match &options.programs {
-        Some(directory) => directory.clone(),
-        None => programs::build_for_release(root, scratch.path())?,
-    };
-    let release = Release {
-        root: root.to_owned(),
-        programs,
-        version: format!("{}-{}", env!("CARGO_PKG_VERSION"), options.revision),
-        architecture: output(Command::new("dpkg").arg("--print-architecture"))?,
-        multiarch: output(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"))?,
-        epoch: epoch(root)?,
-        // The tests want them soon, everybody else small.
-        compression: match options.programs {
-            Some(_) => &["-Zgzip", "-z1"],
-            None => &["-Zxz"],
-        },
-    };
-    let mut made = Vec::new();
-    for package in contents::PACKAGES {
-        let stage = Stage::fill(&release, package, scratch.path())?;
-        made.push(stage.pack(&options.out)?);
+    let release = Release::new(root, options, || {
+        programs::build_for_release(root, scratch.path())
+    })?;
+    let pack = |package| Stage::fill(&release, package, scratch.path())?.pack(&options.out);
+    contents::PACKAGES.iter().map(pack).collect()
+}
+
+/// Builds the tarball. Its programs are static, unless they are given.
+///
+/// # Errors
+/// As for [`packages`].
+pub fn tarball(root: &Path, options: &Options) -> Result<PathBuf> {
+    let scratch = tempfile::tempdir().context("cannot create a directory")?;
+    let release = Release::new(root, options, || {
+        programs::link_statically(root, scratch.path())
+    })?;
+    tarball::pack(&release, scratch.path(), &options.out)
+}
+
+impl Release {
+    fn new(
+        root: &Path,
+        options: &Options,
+        build: impl FnOnce() -> Result<PathBuf>,
+    ) -> Result<Self> {
+        fs::create_dir_all(&options.out)
+            .with_context(|| format!("cannot create {}", options.out.display()))?;
+        Ok(Self {
+            root: root.to_owned(),
+            programs: options.programs.clone().map_or_else(build, Ok)?,
+            version: format!("{}-{}", env!("CARGO_PKG_VERSION"), options.revision),
+            architecture: output(Command::new("dpkg").arg("--print-architecture"))?,
+            multiarch: output(Command::new("dpkg-architecture").arg("-qDEB_HOST_MULTIARCH"))?,
+            epoch: epoch(root)?,
+            // The tests want them soon, everybody else small.
+            compression: match options.programs {
+                Some(_) => &["-Zgzip", "-z1"],
+                None => &["-Zxz"],
+            },
+        })
     }
-    if options.programs.is_none() {
-        let programs = programs::link_statically(root, scratch.path())?;
-        made.push(tarball::pack(
-            &release,
-            &programs,
-            scratch.path(),
-            &options.out,
-        )?);
-    }
-    Ok(made)
 }
 
 /// `SOURCE_DATE_EPOCH` (<https://reproducible-builds.org/specs/source-date-epoch/>), else when the last

@@ -1,5 +1,6 @@
 //! The programs, built for release.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -66,4 +67,33 @@ pub(super) fn shared_libraries(programs: &[PathBuf], scratch: &Path) -> Result<S
     let depends = found.strip_prefix("shlibs:Depends=");
     ensure!(depends.is_some(), "dpkg-shlibdeps said: {found}");
     Ok(depends.unwrap_or_default().to_owned())
+}
+
+/// What is built into packages of ours: each crate with its version and its licence.
+pub(super) fn crates(root: &Path, packages: &[&str]) -> Result<String> {
+    let mut tree = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    tree.args([
+        "tree",
+        "--locked",
+        "--offline",
+        "--edges=normal",
+        "--prefix=none",
+    ]);
+    tree.args(["--no-dedupe", "--format={p}: {l}"]);
+    for package in packages {
+        tree.args(["--package", package]);
+    }
+    let lines = output(tree.current_dir(root))?;
+    // A path is where our own are.
+    let others = lines
+        .lines()
+        .filter(|line| !line.contains("(/") && !line.is_empty());
+    let others: BTreeSet<&str> = others.collect();
+    let lines = others.into_iter().flat_map(|line| [line, "\n"]);
+    Ok(
+        "Besides its own sources, crates of https://crates.io are built in:\n\n"
+            .chars()
+            .chain(lines.flat_map(str::chars))
+            .collect(),
+    )
 }

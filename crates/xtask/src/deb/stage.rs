@@ -80,6 +80,9 @@ impl<'a> Stage<'a> {
                 gzip(&text, path)?;
             }
             Origin::Completion(shell) => fs::write(path, midclt::completion_script(shell))?,
+            Origin::Crates(package) => {
+                gzip(&programs::crates(&self.release.root, &[package])?, path)?;
+            }
             Origin::Changelog => gzip(&self.changelog()?, path)?,
         }
         let mode = match file.from {

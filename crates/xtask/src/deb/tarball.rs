@@ -27,18 +27,13 @@ const FILES: [(&str, &str); 11] = [
 ];
 
 /// Packs it. The tarball.
-pub(super) fn pack(
-    release: &Release,
-    programs: &Path,
-    scratch: &Path,
-    out: &Path,
-) -> Result<PathBuf> {
+pub(super) fn pack(release: &Release, scratch: &Path, out: &Path) -> Result<PathBuf> {
     let name = format!("middlewared-{}-{}", release.version, release.multiarch);
     let directory = scratch.join(&name);
     for (program, to) in [("middlewared", "sbin"), ("midclt", "bin")] {
         let to = directory.join(to);
         fs::create_dir_all(&to)?;
-        programs::strip(&programs.join(program), &to.join(program))?;
+        programs::strip(&release.programs.join(program), &to.join(program))?;
     }
     for (from, to) in FILES {
         let file = release.root.join(from);
@@ -55,6 +50,8 @@ pub(super) fn pack(
         directory.join("README"),
         readme.replace("@VERSION@", &release.version),
     )?;
+    let crates = programs::crates(&release.root, &["middlewared", "midclt"])?;
+    fs::write(directory.join("share/doc/crates.txt"), crates)?;
     compress(release, scratch, &name, out)
 }
 
