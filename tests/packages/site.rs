@@ -1,7 +1,9 @@
 //! The packages, and a container in which they are installed.
 
-use std::fs;
+use std::env;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::process;
 
 use testkit::{Container, binaries};
 use xtask::deb;
@@ -31,12 +33,28 @@ pub(crate) fn packages(out: &Path, revision: u32) -> Vec<PathBuf> {
     deb::packages(root(), &options(out, revision)).expect("build the packages")
 }
 
+/// The same, built once for all tests of a run: nextest gives each of them a process of its own.
+fn of_this_run(revision: u32) -> Vec<PathBuf> {
+    let run = env::var("NEXTEST_RUN_ID").unwrap_or_else(|_| process::id().to_string());
+    let directory = binaries::directory().join(format!("test-packages-{revision}"));
+    fs::create_dir_all(&directory).unwrap();
+    let lock = File::create(directory.join("lock")).unwrap();
+    lock.lock().unwrap();
+    let mark = directory.join("run");
+    if fs::read_to_string(&mark).ok().as_ref() != Some(&run) {
+        packages(&directory, revision);
+        fs::write(&mark, run).unwrap();
+    }
+    let entries = fs::read_dir(&directory).unwrap();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let built = |path: &PathBuf| path.extension().is_some_and(|end| end == "deb");
+    paths.filter(built).collect()
+}
+
 /// Builds the packages and puts them into a container. Their paths inside.
 pub(super) fn deliver(container: &Container, revision: u32) -> Vec<String> {
-    let directory = tempfile::tempdir().unwrap();
     fs::create_dir_all(container.path(PACKAGES)).unwrap();
-    let built = packages(directory.path(), revision);
-    let inside = built.iter().map(|package| {
+    let inside = of_this_run(revision).into_iter().map(|package| {
         let name = package.file_name().unwrap().to_str().unwrap();
         let inside = format!("{PACKAGES}/{name}");
         fs::copy(package, container.path(&inside)).unwrap();
