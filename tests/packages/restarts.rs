@@ -106,6 +106,7 @@ fn a_crash_refuses_nobody_and_lets_no_code_in_twice() {
         accepted.len() > codes.len() / 2,
         "most are accepted: {accepted:?}"
     );
+    insist(&path, "core.ping", &json!([]));
     let restarts: usize = container
         .property("middlewared.service", "NRestarts")
         .parse()
@@ -117,10 +118,19 @@ fn a_crash_refuses_nobody_and_lets_no_code_in_twice() {
     }
 }
 
+/// Not by pid: the one of a service that does not run is 0, which for kill(2) is whoever asks.
+const KILL: [&str; 5] = [
+    "systemctl",
+    "kill",
+    "--signal=KILL",
+    "--kill-whom=main",
+    "middlewared.service",
+];
+
 /// All clients try these codes, and the daemon is killed in the midst of it. The codes that were
 /// accepted, as often as they were.
 fn round(container: &Container, path: &Path, codes: &[String]) -> Vec<String> {
-    let pid = container.property("middlewared.service", "MainPID");
+    insist(path, "core.ping", &json!([]));
     let begin = Barrier::new(CLIENTS + 1);
     thread::scope(|scope| {
         let try_all = || {
@@ -135,7 +145,7 @@ fn round(container: &Container, path: &Path, codes: &[String]) -> Vec<String> {
         };
         let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(try_all)).collect();
         begin.wait();
-        container.run_ok(["kill", "-KILL", &pid]);
+        container.run_ok(KILL);
         let accepted = clients.into_iter().map(|client| client.join().unwrap());
         accepted.flatten().collect()
     })

@@ -125,7 +125,7 @@ fn a_daemon_that_hangs_is_killed_and_its_callers_are_answered() {
          printf '[Service]\\nWatchdogSec=2\\n' > /etc/systemd/system/middlewared.service.d/test.conf
          systemctl daemon-reload
          midclt ping
-         kill -STOP $(systemctl show -P MainPID middlewared.service)",
+         systemctl kill --signal=STOP --kill-whom=main middlewared.service",
     );
     // The connection waits in the socket: of the hung daemon first, then of its successor.
     assert_eq!(config(&container)["enabled"], false);
