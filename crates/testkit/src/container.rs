@@ -61,6 +61,7 @@ impl Container {
     /// Boots one as far as `basic.target`: sockets are listened on, and services start when asked.
     pub fn boot() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
+        remove_groups_of_the_dead();
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let group = format!("middlewared-test-{}-{number}", std::process::id());
         let namespace = Namespace::machine(&format!("GROUP={group}\n{BOOT}"));
@@ -166,6 +167,25 @@ impl Drop for Container {
         self.namespace = None;
         for hierarchy in HIERARCHIES {
             remove_groups(&Path::new(hierarchy).join(&self.group));
+        }
+    }
+}
+
+/// The cgroups of tests that were killed.
+fn remove_groups_of_the_dead() {
+    let entries = HIERARCHIES
+        .iter()
+        .flat_map(fs::read_dir)
+        .flatten()
+        .flatten();
+    for entry in entries {
+        let name = entry.file_name();
+        let pid = name
+            .to_str()
+            .and_then(|name| name.strip_prefix("middlewared-test-"));
+        let pid = pid.and_then(|rest| rest.split('-').next());
+        if pid.is_some_and(|pid| !Path::new("/proc").join(pid).exists()) {
+            remove_groups(&entry.path());
         }
     }
 }
