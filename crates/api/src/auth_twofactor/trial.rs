@@ -147,7 +147,7 @@ pub(super) fn beside(tx: &ReadTx<'_>, later: &Changes) -> Result<Changes, CallEr
     Ok(tried.unwrap_or_default())
 }
 
-/// Keeps the settings that are on trial, if this login by a code has shown that they work.
+/// Keeps the settings that are on trial, if this accepted code has shown that they work.
 pub(crate) fn shown(
     write: &mut Writing<'_, '_>,
     service: &str,
@@ -164,13 +164,17 @@ pub(crate) fn shown(
 }
 
 fn keep(write: &mut Writing<'_, '_>, record: &TrialRecord) -> Result<(), CallError> {
-    let (settings, policy) = (write.tx.settings()?, write.tx.policy()?);
+    let changes = &record.trial.changes;
+    // From what is stored: what counts now may lie under root's override, which is not to be kept.
+    let settings = changes.settings(write.tx.stored_settings()?);
     write.tx.put_settings(&settings)?;
-    if policy != write.tx.stored_policy()? {
+    let stored = write.tx.stored_policy()?;
+    let policy = changes.policy(stored);
+    if policy != stored {
         write.tx.put_policy(&policy)?;
     }
     write.tx.end_trial(TrialState::Committed)?;
-    tell(write, &record.trial.changes)
+    tell(write, changes)
 }
 
 fn end(

@@ -160,7 +160,7 @@ fn asked(
     if is_shown {
         let source = attempt.source.to_string();
         write.audit_login("trial committed", &attempt.subject(&source))?;
-        let message = "The settings on trial are kept: this login has shown that they work";
+        let message = "The settings on trial are kept: a code was accepted by them";
         answer.warnings.push(message.to_owned());
     }
     Ok(answer)

@@ -346,6 +346,23 @@ fn the_console_keeps_it_and_only_the_one_it_means() {
     assert_eq!(machine.config()["window"], 2);
 }
 
+/// It counts until it is folded in or taken back; what is kept beneath it is what was tried.
+#[test]
+fn a_trial_that_is_kept_under_roots_override_does_not_store_the_override() {
+    let mut machine = Machine::prepared();
+    machine.enrol(DAEMON.0);
+    let id = machine.try_ssh();
+    machine.writer.obey(Some(breakglass::Override {
+        generation: 1,
+        grant: breakglass::Grant::Off,
+    }));
+    assert_eq!(machine.ok("auth.twofactor.commit", json!([id])), true);
+    machine.writer.obey(None);
+    let stored = machine.state(|tx| tx.stored_settings().unwrap());
+    assert!(stored.enabled, "the override is stored");
+    assert!(stored.ssh, "what was tried is not");
+}
+
 #[test]
 fn too_late_is_too_late() {
     for method in ["auth.twofactor.commit", "auth.twofactor.rollback"] {
