@@ -72,6 +72,8 @@ codes! {
     NotProvable = "NOT_PROVABLE",
     /// sshd does not use PAM.
     UsePamOff = "USE_PAM_OFF",
+    /// sshd asks another PAM stack than the one with our lines.
+    PamService = "PAM_SERVICE",
     /// keyboard-interactive, the only method that can ask for a code, is off.
     KeyboardOff = "KEYBOARD_OFF",
     /// Keys are off where one is demanded.

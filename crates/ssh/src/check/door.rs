@@ -30,7 +30,7 @@ pub(super) struct Judged {
 }
 
 /// Settings on which it depends who comes in, and how.
-const DECISIVE: [&str; 8] = [
+const DECISIVE: [&str; 9] = [
     "authenticationmethods",
     "kbdinteractiveauthentication",
     "challengeresponseauthentication",
@@ -39,7 +39,11 @@ const DECISIVE: [&str; 8] = [
     "permitrootlogin",
     "authorizedkeysfile",
     "authorizedkeyscommand",
+    "pamservicename",
 ];
+
+/// The service whose stack has our lines. `sshd -T` names it from OpenSSH 9.8 on.
+const PAM_SERVICE: &str = "sshd";
 
 /// Most doors of one report.
 const MOST: usize = 64;
@@ -72,6 +76,15 @@ pub(super) fn judge(
         findings: judge.findings,
         doors: judge.doors,
     })
+}
+
+/// Whether it lets somebody in without a code, for whomever it holds.
+fn goes_around(setting: &Setting) -> bool {
+    match setting.keyword.as_str() {
+        "authenticationmethods" => !Methods::parse(&setting.value()).always_ask_pam(),
+        "pamservicename" => setting.value() != PAM_SERVICE,
+        _ => false,
+    }
 }
 
 /// Every `Match` line but ours.
@@ -122,10 +135,7 @@ impl Judge<'_> {
             self.look(who, Some(block))?;
         }
         let is_shown = self.findings.len() > before;
-        let goes_around = decisive.iter().any(|setting| {
-            setting.keyword == "authenticationmethods"
-                && !Methods::parse(&setting.value()).always_ask_pam()
-        });
+        let goes_around = decisive.iter().any(|setting| goes_around(setting));
         let is_proven = !reached.is_empty() && (!goes_around || triples::names_accounts(block));
         if !is_shown && !decisive.is_empty() && !is_proven {
             let text = format!(
@@ -278,6 +288,11 @@ impl Judge<'_> {
                 "usepam",
                 "UsePAM is off: nobody is asked, nobody comes in",
             )?;
+        }
+        if !["", PAM_SERVICE].contains(&effective.one("pamservicename")) {
+            let service = effective.one("pamservicename");
+            let what = format!("PAM asks the stack of {service}, which has no line of ours");
+            wrong(Code::PamService, "pamservicename", &what)?;
         }
         if !effective.is_on("kbdinteractiveauthentication") {
             let what = "keyboard-interactive is off: the code cannot be asked for";

@@ -280,6 +280,39 @@ fn a_match_block_that_goes_around() {
     );
 }
 
+/// OpenSSH 9.8: another service is another stack, without our lines. Everything else looks right.
+#[test]
+fn another_pam_service_goes_around() {
+    let case = |text: &str, user: &str, expected: &[&str]| {
+        let machine = ready(&Wanted::default());
+        machine.put(OTHER, text);
+        machine.knows_pam_services(user, "other");
+        finds(&machine, expected);
+    };
+    case("", "git", &[]);
+    case(
+        "PAMServiceName other\n",
+        "nobody",
+        &[
+            "PAM_SERVICE everybody: PAM asks the stack of other, which has no line of ours (/etc/ssh/sshd_config.d/50-other.conf:1)",
+        ],
+    );
+    case(
+        "Match User git\n  PAMServiceName other\n",
+        "git",
+        &[
+            "PAM_SERVICE \"Match User git\": PAM asks the stack of other, which has no line of ours (/etc/ssh/sshd_config.d/50-other.conf:2)",
+        ],
+    );
+    case(
+        "Match RDomain x\n  PAMServiceName other\n",
+        "git",
+        &[
+            "NOT_PROVABLE /etc/ssh/sshd_config.d/50-other.conf:1: what holds for \"Match RDomain x\" cannot be proven",
+        ],
+    );
+}
+
 #[test]
 fn the_quoted_form_is_found() {
     let machine = ready(&Wanted::default());

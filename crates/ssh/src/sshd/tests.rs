@@ -91,6 +91,25 @@ impl Machine {
         self
     }
 
+    /// sshd as from OpenSSH 9.8 on, which knows `PAMServiceName` and prints it: the real one of today
+    /// does not see that line, and this account is asked by that service.
+    pub(crate) fn knows_pam_services(&self, user: &str, service: &str) -> &Self {
+        let real = fs::read_to_string(&self.system.sshd).unwrap();
+        let new = format!(
+            "#!/bin/sh
+             for word; do last=$word; done
+             [ -f \"$last\" ] && sed -i /PAMServiceName/Id \"$(dirname \"$last\")\"/*
+             case \" $* \" in
+                 *' user={user},'*) echo pamservicename {service} ;;
+                 *' -T '*) echo pamservicename sshd ;;
+             esac
+             {}",
+            real.replace("#!/bin/sh\n", "")
+        );
+        fs::write(&self.system.sshd, new).unwrap();
+        self
+    }
+
     /// Appends to sshd's main file.
     pub(crate) fn append(&self, text: &str) -> &Self {
         let old = self.text(SSHD_CONFIG);
