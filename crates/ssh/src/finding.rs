@@ -88,6 +88,8 @@ codes! {
     NoInclude = "NO_INCLUDE",
     /// A line before ours may end the stack, or jump over ours.
     Sufficient = "SUFFICIENT",
+    /// A wrong password comes to our line as if it were right.
+    Unproven = "UNPROVEN",
     /// Another module asks for codes too.
     OtherModule = "OTHER_MODULE",
     /// sshd refuses root whatever it proves.

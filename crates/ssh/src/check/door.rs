@@ -1,5 +1,6 @@
 //! Ways in: everybody, root, each job, and whoever a `Match` line means.
 
+use super::decisive::{DECISIVE, PAM_SERVICE, goes_around};
 use super::triples;
 use crate::accounts::Accounts;
 use crate::config::{Block, Setting};
@@ -28,22 +29,6 @@ pub(super) struct Judged {
     pub(super) findings: Vec<Finding>,
     pub(super) doors: Vec<Door>,
 }
-
-/// Settings on which it depends who comes in, and how.
-const DECISIVE: [&str; 9] = [
-    "authenticationmethods",
-    "kbdinteractiveauthentication",
-    "challengeresponseauthentication",
-    "passwordauthentication",
-    "pubkeyauthentication",
-    "permitrootlogin",
-    "authorizedkeysfile",
-    "authorizedkeyscommand",
-    "pamservicename",
-];
-
-/// The service whose stack has our lines. `sshd -T` names it from OpenSSH 9.8 on.
-const PAM_SERVICE: &str = "sshd";
 
 /// Most doors of one report.
 const MOST: usize = 64;
@@ -76,15 +61,6 @@ pub(super) fn judge(
         findings: judge.findings,
         doors: judge.doors,
     })
-}
-
-/// Whether it lets somebody in without a code, for whomever it holds.
-fn goes_around(setting: &Setting) -> bool {
-    match setting.keyword.as_str() {
-        "authenticationmethods" => !Methods::parse(&setting.value()).always_ask_pam(),
-        "pamservicename" => setting.value() != PAM_SERVICE,
-        _ => false,
-    }
 }
 
 /// Every `Match` line but ours.

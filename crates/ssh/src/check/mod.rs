@@ -1,6 +1,7 @@
 //! How the door stands: what is configured against what is in effect, with a cure for each
 //! difference.
 
+mod decisive;
 mod door;
 mod preflight;
 mod triples;

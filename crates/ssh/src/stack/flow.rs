@@ -1,22 +1,11 @@
-//! Whether anything lets PAM come to a "yes" before it comes to our lines.
+//! Whether anything lets PAM come to a "yes" before it comes to our lines, or to our lines with a
+//! password that is wrong.
 
-use super::{is_ours, words};
+use std::collections::BTreeSet;
+
+use super::entries::{self, Action, Entry, after};
 use crate::finding::{Code, Finding, Severity};
-use crate::{Error, Root, STACK, files};
-
-/// One line that calls a module, includes resolved.
-#[derive(Debug)]
-struct Entry {
-    /// `auth` or `account`, without the leading dash.
-    kind: String,
-    control: String,
-    module: String,
-    ours: bool,
-    place: String,
-}
-
-/// Deep enough for every real configuration, and an end for one that includes itself.
-const MAX_DEPTH: usize = 8;
+use crate::{Error, Root};
 
 /// Modules that ask for a second factor too.
 const OTHERS: [&str; 6] = [
@@ -28,17 +17,60 @@ const OTHERS: [&str; 6] = [
     "pam_otpw",
 ];
 
+/// Modules that judge no password. Any other is taken for one that does.
+const NO_PASSWORD: [&str; 34] = [
+    "pam_abl",
+    "pam_access",
+    "pam_cap",
+    "pam_debug",
+    "pam_deny",
+    "pam_echo",
+    "pam_ecryptfs",
+    "pam_env",
+    "pam_exec",
+    "pam_faildelay",
+    "pam_faillock",
+    "pam_fscrypt",
+    "pam_gnome_keyring",
+    "pam_group",
+    "pam_issue",
+    "pam_keyinit",
+    "pam_kwallet",
+    "pam_kwallet5",
+    "pam_listfile",
+    "pam_localuser",
+    "pam_mount",
+    "pam_nologin",
+    "pam_permit",
+    "pam_rootok",
+    "pam_securetty",
+    "pam_selinux",
+    "pam_shells",
+    "pam_succeed_if",
+    "pam_tally",
+    "pam_tally2",
+    "pam_time",
+    "pam_usertype",
+    "pam_warn",
+    "pam_wheel",
+];
+
 /// What is wrong with the flow of a stack that has our blocks, or will have.
 ///
 /// # Errors
 /// A file that it includes cannot be read.
 pub fn findings(root: &Root, text: &str) -> Result<Vec<Finding>, Error> {
-    let mut entries = Vec::new();
-    collect(root, (STACK, text), None, &mut entries, 0)?;
+    let entries = entries::read(root, text)?;
     let mut found = Vec::new();
     for (kind, severity) in [("auth", Severity::Error), ("account", Severity::Warning)] {
         let of_kind: Vec<&Entry> = entries.iter().filter(|entry| entry.kind == kind).collect();
-        found.extend(around(&of_kind, severity));
+        let strays = around(&of_kind, severity);
+        // One cure at a time.
+        let is_straight = strays.is_empty();
+        found.extend(strays);
+        if kind == "auth" && is_straight {
+            found.extend(unproven(&of_kind));
+        }
     }
     let others = entries
         .iter()
@@ -60,99 +92,67 @@ fn around(entries: &[&Entry], severity: Severity) -> Vec<Finding> {
         return Vec::new();
     };
     let before = entries.iter().take(last).enumerate();
-    let strays = before.filter(|(at, entry)| !entry.ours && passes(&entry.control, last - at));
+    let strays = before.filter(|(at, entry)| {
+        let control = &entry.control;
+        let successes = control.on_success.iter();
+        let ends = successes.filter(|action| **action != Action::Die);
+        let failures = control.on_failure.iter();
+        let mut actions = ends.chain(failures.filter(|action| matches!(action, Action::Jump(_))));
+        !entry.ours && actions.any(|action| after(entries, *at, *action).is_none_or(|at| at > last))
+    });
     let finding = |(_, entry): (usize, &&Entry)| {
-        let Entry {
-            place,
-            module,
-            control,
-            ..
-        } = entry;
-        let text = format!("{place}: \"{control}\" of {module} may skip the code");
+        let text = format!("{} may skip the code", named(entry));
         Finding::new(severity, Code::Sufficient, text)
             .cure("say requisite, or move the line behind the block of middlewared")
     };
     strays.map(finding).collect()
 }
 
-/// Whether a success here does not come to the entry that is `distance` further on. See
-/// `pam.conf(5)`: N jumps over the next N.
-fn passes(control: &str, distance: usize) -> bool {
-    if control == "sufficient" {
-        return true;
-    }
-    let pairs = control.trim_matches(['[', ']']).split_whitespace();
-    let on_success = pairs
-        .filter_map(|pair| pair.split_once('='))
-        .filter(|(value, _)| ["success", "new_authtok_reqd", "default"].contains(value));
-    on_success.map(|(_, action)| action).any(|action| {
-        let jump = action.parse::<usize>();
-        action == "done" || jump.is_ok_and(|jump| jump >= distance)
-    })
+fn named(entry: &Entry) -> String {
+    let Entry {
+        place,
+        module,
+        control,
+        ..
+    } = entry;
+    format!("{place}: \"{}\" of {module}", control.text)
 }
 
-/// Appends the lines of a text; of an included one only those of one kind where `kind` says so.
-fn collect(
-    root: &Root,
-    (path, text): (&str, &str),
-    kind: Option<&str>,
-    entries: &mut Vec<Entry>,
-    depth: usize,
-) -> Result<(), Error> {
-    if depth == MAX_DEPTH {
-        return Ok(());
-    }
-    for (number, line) in text.lines().enumerate() {
-        let mut rest = words(line);
-        let Some(first) = rest.next() else { continue };
-        let first = first.trim_start_matches('-');
-        if first == "@include" {
-            let Some(name) = rest.next() else { continue };
-            include(root, name, kind, entries, depth)?;
+/// An entry between our lines that judges a password, and does not end the stack where it is wrong:
+/// our line then takes it for right.
+fn unproven(entries: &[&Entry]) -> Option<Finding> {
+    let first = entries.iter().position(|entry| entry.ours)?;
+    let last = entries.iter().rposition(|entry| entry.ours)?;
+    let start = if first == last { 0 } else { first + 1 };
+    // Where it may be, without a password that was right, and who has said that it is wrong.
+    let mut open = vec![(start, None)];
+    let mut seen = BTreeSet::new();
+    while let Some((at, wrong)) = open.pop() {
+        let Some(entry) = entries.get(at).filter(|_| seen.insert((at, wrong))) else {
             continue;
+        };
+        if at == last {
+            let Some(entry) = wrong.and_then(|wrong| entries.get::<usize>(wrong)) else {
+                continue;
+            };
+            let text = format!(
+                "{} goes on to the code where the password is wrong",
+                named(entry)
+            );
+            let cure = "say requisite there, or let it come to: auth requisite pam_deny.so";
+            return Some(Finding::error(Code::Unproven, text).cure(cure));
         }
-        if kind.is_some_and(|kind| kind != first) {
-            continue;
-        }
-        let (control, module) = control(rest);
-        if control == "include" {
-            include(root, &module, Some(first), entries, depth)?;
-            continue;
-        }
-        entries.push(Entry {
-            kind: first.to_owned(),
-            control,
-            module,
-            ours: is_ours(line),
-            place: format!("{path}:{}", number + 1),
-        });
+        let name = entry.module.rsplit('/').next().unwrap_or_default();
+        let name = name.trim_end_matches(".so");
+        let mut without = NO_PASSWORD.iter().chain(&OTHERS);
+        let judges = !name.is_empty() && !without.any(|other| *other == name);
+        let successes = entry.control.on_success.iter();
+        let successes = successes.filter(|_| !judges && name != "pam_deny");
+        let failures = entry.control.on_failure.iter();
+        let failures = failures.filter(|_| name != "pam_permit");
+        let wrong = if judges { Some(at) } else { wrong };
+        let next = successes.chain(failures);
+        open.extend(next.filter_map(|action| Some((after(entries, at, *action)?, wrong))));
     }
-    Ok(())
-}
-
-fn include(
-    root: &Root,
-    name: &str,
-    kind: Option<&str>,
-    entries: &mut Vec<Entry>,
-    depth: usize,
-) -> Result<(), Error> {
-    for directory in ["/etc/pam.d", "/usr/lib/pam.d"] {
-        let path = format!("{directory}/{name}");
-        if let Some(text) = files::read(&root.at(&path))? {
-            return collect(root, (&path, &text), kind, entries, depth + 1);
-        }
-    }
-    Ok(())
-}
-
-/// The control, which may have spaces in its brackets, and the module.
-fn control<'a>(mut rest: impl Iterator<Item = &'a str>) -> (String, String) {
-    let mut control = rest.next().unwrap_or_default().to_owned();
-    while control.starts_with('[') && !control.ends_with(']') {
-        let Some(word) = rest.next() else { break };
-        control.push(' ');
-        control.push_str(word);
-    }
-    (control, rest.next().unwrap_or_default().to_owned())
+    None
 }

@@ -3,6 +3,7 @@
 //! The lines that include the shared stacks stay, so that users of sssd or LDAP stay; the module is
 //! never put into the shared stacks themselves, since a console must not ask for codes.
 
+mod entries;
 mod flow;
 
 use crate::finding::{Code, Finding};

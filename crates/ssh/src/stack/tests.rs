@@ -165,4 +165,79 @@ fn sufficient_is_flagged() {
     );
     // A loop has an end.
     check("@include common-auth\n", block, &[]);
+    // As libpam reads them: lines that go on, and words in any case.
+    for text in [
+        "auth \\\n  sufficient pam_permit.so\n",
+        "AUTH Sufficient pam_permit.so\n",
+        "-Auth [success = done] pam_permit.so\n",
+    ] {
+        let found = flow_findings(&root, &format!("{text}{block}")).unwrap();
+        assert_eq!(found.len(), 1, "{text} {found:?}");
+    }
+    // What a substack decides, it decides for itself.
+    crate::write(
+        &root.at("/etc/pam.d/sub"),
+        "auth sufficient pam_permit.so\n",
+    )
+    .unwrap();
+    check(debian, &format!("auth substack sub\n{block}"), &[]);
+    check(
+        debian,
+        &format!("auth Include sub\n{block}"),
+        &["/etc/pam.d/sub:1: \"sufficient\" of pam_permit.so may skip the code"],
+    );
+}
+
+/// `auth required pam_unix.so`: a wrong password goes on to our line, which takes it for right.
+#[test]
+fn a_wrong_password_that_goes_on_is_flagged() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = Root::new(dir.path());
+    let sub = "auth requisite pam_unix.so\n";
+    crate::write(&root.at("/etc/pam.d/sub"), sub).unwrap();
+    let check = |common: &str, expected: Option<&str>| {
+        crate::write(&root.at("/etc/pam.d/common-auth"), common).unwrap();
+        let found = flow_findings(&root, &block()).unwrap();
+        let found: Vec<_> = found.iter().map(|finding| finding.text.as_str()).collect();
+        let text = expected.map(|line| {
+            format!("/etc/pam.d/{line} goes on to the code where the password is wrong")
+        });
+        assert_eq!(found, Vec::from_iter(text), "{common}");
+    };
+    check(
+        include_str!("../../testdata/debian12/pam.d/common-auth"),
+        None,
+    );
+    check("auth requisite pam_unix.so\n", None);
+    check("auth [success=ok default=die] pam_unix.so\n", None);
+    check(
+        "auth required pam_unix.so\n",
+        Some("common-auth:1: \"required\" of pam_unix.so"),
+    );
+    check(
+        "auth optional pam_unix.so\nauth required pam_permit.so\n",
+        Some("common-auth:1: \"optional\" of pam_unix.so"),
+    );
+    check(
+        "auth [success=1 default=ignore] pam_unix.so\nauth required pam_deny.so\nauth required pam_permit.so\n",
+        Some("common-auth:1: \"[success=1 default=ignore]\" of pam_unix.so"),
+    );
+    // With sssd, as pam-auth-update writes it, and as CIS wants pam_faillock.
+    let sssd = "auth [success=2 default=ignore] pam_unix.so\nauth [success=1 default=ignore] pam_sss.so use_first_pass\nauth requisite pam_deny.so\nauth required pam_permit.so\nauth optional pam_cap.so\n";
+    check(sssd, None);
+    check(
+        &sssd.replace("requisite", "required"),
+        Some("common-auth:2: \"[success=1 default=ignore]\" of pam_sss.so"),
+    );
+    check(
+        "auth required pam_faillock.so preauth\nauth [success=2 default=ignore] pam_unix.so\nauth [default=die] pam_faillock.so authfail\nauth requisite pam_deny.so\nauth required pam_permit.so\n",
+        None,
+    );
+    // A "die" in a substack ends that alone.
+    check("@include sub\n", None);
+    check(
+        "auth substack sub\n",
+        Some("sub:1: \"requisite\" of pam_unix.so"),
+    );
+    check("auth substack sub\nauth requisite pam_deny.so\n", None);
 }
