@@ -10,6 +10,7 @@ use super::people::{self, Login};
 use super::{ROOT, ssh, whose};
 use crate::CallError;
 use crate::error::Issue;
+use crate::method::Writing;
 
 /// More records are not looked at where /etc/passwd cannot be.
 const MOST_RECORDS: u32 = 10_000;
@@ -135,10 +136,7 @@ impl Step {
         let issue = |message| Issue::new(format!("{object}.{field}"), message);
         let mut issues = Vec::new();
         if self.makes_sshd_ask() {
-            // The settings were others when it was found out whether to look.
-            let logins = seen.ok_or_else(changed_meanwhile)?;
-            let refused = logins.refused(tx, policy, today)?;
-            issues.extend(locked_out(&refused).map(issue));
+            issues.extend(locked_out(tx, policy, today, seen)?.map(issue));
         }
         if !ssh::is_ready(tx)? {
             issues.push(issue(NOT_READY.to_owned()));
@@ -150,6 +148,35 @@ impl Step {
     }
 }
 
+/// Whether sshd, which asks already, refuses from now on whoever has no device.
+///
+/// # Errors
+/// The state cannot be read.
+pub(super) fn shuts_out(tx: &ReadTx<'_>, old: &Policy, new: &Policy) -> Result<bool, CallError> {
+    let is_stricter = old.unenrolled == Unenrolled::Allow && new.unenrolled == Unenrolled::Deny;
+    // An override or a trial ends, and then what is stored counts.
+    let is_asking =
+        tx.stored_settings()?.asks(Settings::SSHD) || tx.settings()?.asks(Settings::SSHD);
+    Ok(is_stricter && is_asking)
+}
+
+/// Refuses a policy that some could not log in any more under.
+///
+/// # Errors
+/// It is refused, or the state cannot be read.
+pub(super) fn check_policy(
+    write: &Writing<'_, '_>,
+    policy: &Policy,
+    seen: Option<&Logins>,
+    object: &str,
+) -> Result<(), CallError> {
+    let message = locked_out(write.tx, policy, write.today()?, seen)?;
+    message.map_or(Ok(()), |message| {
+        let issue = Issue::new(format!("{object}.unenrolled"), message);
+        Err(CallError::Invalid(vec![issue]))
+    })
+}
+
 const NOT_READY: &str = "sshd does not ask middlewared yet: midclt 2fa ssh enable";
 
 fn changed_meanwhile() -> CallError {
@@ -157,8 +184,16 @@ fn changed_meanwhile() -> CallError {
     CallError::refused(Errno::EBUSY, message)
 }
 
-/// Names them, and counts the rest.
-fn locked_out(refused: &[Login]) -> Option<String> {
+/// Names those who could not log in any more, if there are any, and counts the rest.
+fn locked_out(
+    tx: &ReadTx<'_>,
+    policy: &Policy,
+    today: UnixTime,
+    seen: Option<&Logins>,
+) -> Result<Option<String>, CallError> {
+    // The settings were others when it was found out whether to look.
+    let logins = seen.ok_or_else(changed_meanwhile)?;
+    let refused = logins.refused(tx, policy, today)?;
     let first: Vec<&str> = refused
         .iter()
         .take(NAMED)
@@ -166,12 +201,12 @@ fn locked_out(refused: &[Login]) -> Option<String> {
         .collect();
     let names = first.join(", ");
     let more = match refused.len().saturating_sub(NAMED) {
-        _ if refused.is_empty() => return None,
+        _ if refused.is_empty() => return Ok(None),
         0 => String::new(),
         more => format!(" and {more} more"),
     };
-    Some(format!(
+    Ok(Some(format!(
         "Without a second factor these could not log in any more: {names}{more}. For each: midclt 2fa \
          device add NAME, or for some days: midclt 2fa grace NAME"
-    ))
+    )))
 }

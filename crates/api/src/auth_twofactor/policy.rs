@@ -4,14 +4,16 @@ use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use store::ReadTx;
 use twofactor::{Policy, SecurityKeys, Unenrolled};
 
 use super::config::emit_policy;
+use super::lockout::{self, Logins};
 use super::trial;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{OneOf, Whole, Word};
-use crate::method::{Declared, Method, Read, Reading, Write, Writing};
+use crate::method::{Declared, Method, Read, Reading, Slow, Stage, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 
 fields! {
@@ -34,6 +36,8 @@ impl Read for GetPolicy {
 fields! {
     /// Changes the rules for accounts: any subset of them, and only those given. Returns all of
     /// them.
+    ///
+    /// DENY is refused while sshd asks and it would lock somebody out, with the names.
     ///
     /// What was granted before (grace, a bypass) keeps the end it was given. The waits that run now
     /// follow the new numbers at once.
@@ -126,33 +130,86 @@ impl Declared for UpdatePolicy {
     type Output = ShownPolicy;
 }
 
-impl Write for UpdatePolicy {
+impl UpdatePolicy {
+    fn changes(&self) -> twofactor::Changes {
+        let mut changes = twofactor::Changes::default();
+        self.policy_update.add_to(&mut changes);
+        changes
+    }
+
+    /// The policies that count, now and from now on, and those that are stored.
+    fn steps(&self, tx: &ReadTx<'_>) -> Result<[Step; 2], CallError> {
+        let changes = self.changes();
+        let step = |old| Step {
+            old,
+            new: changes.policy(old),
+        };
+        Ok([step(tx.policy()?), step(tx.stored_policy()?)])
+    }
+}
+
+/// A change of the policy.
+struct Step {
+    old: Policy,
+    new: Policy,
+}
+
+/// The name of the object, for what is wrong in it.
+const OBJECT: &str = "policy_update";
+
+impl Slow for UpdatePolicy {
+    type Job = ();
+    type Found = Option<Logins>;
+
     fn is_way_back(&self) -> bool {
         let unenrolled = self.policy_update.unenrolled;
         unenrolled.is_some_and(|word| word.0 == Unenrolled::Allow)
     }
 
-    fn call(&self, write: &mut Writing<'_, '_>) -> Result<ShownPolicy, CallError> {
-        trial::settle(write)?;
-        let mut changes = twofactor::Changes::default();
-        self.policy_update.add_to(&mut changes);
-        let (old, old_stored) = (write.tx.policy()?, write.tx.stored_policy()?);
-        let (new, new_stored) = (changes.policy(old), changes.policy(old_stored));
-        // The params are in bounds; this is what the state itself insists on.
-        for policy in [new, new_stored] {
-            policy
-                .validated()
-                .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
+    /// Who may log in is looked at only where somebody could be shut out.
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
+        for step in self.steps(read.tx)? {
+            if lockout::shuts_out(read.tx, &step.old, &step.new)? {
+                return Ok(Stage::Work(()));
+            }
         }
-        if (new, new_stored) != (old, old_stored) {
-            write.tx.put_policy(&new_stored)?;
-            trial::give_way(write, &changes)?;
-            write.audit("changed")?;
-            alert(write, &old, &new, "")?;
-            emit_policy(write, &ShownPolicy::new(&new))?;
-        }
-        Ok(ShownPolicy::new(&new))
+        Ok(Stage::Ready(None))
     }
+
+    fn work((): ()) -> Result<Stage<(), Option<Logins>>, CallError> {
+        Ok(Stage::Ready(Some(Logins::look())))
+    }
+
+    fn finish(
+        &self,
+        seen: &Option<Logins>,
+        write: &mut Writing<'_, '_>,
+    ) -> Result<ShownPolicy, CallError> {
+        trial::settle(write)?;
+        let [live, stored] = self.steps(write.tx)?;
+        for step in [&live, &stored] {
+            check(write, step, seen.as_ref())?;
+        }
+        if live.old != live.new || stored.old != stored.new {
+            write.tx.put_policy(&stored.new)?;
+            trial::give_way(write, &self.changes())?;
+            write.audit("changed")?;
+            alert(write, &live.old, &live.new, "")?;
+            emit_policy(write, &ShownPolicy::new(&live.new))?;
+        }
+        Ok(ShownPolicy::new(&live.new))
+    }
+}
+
+fn check(write: &Writing<'_, '_>, step: &Step, seen: Option<&Logins>) -> Result<(), CallError> {
+    // The params are in bounds; this is what the state itself insists on.
+    step.new
+        .validated()
+        .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
+    if lockout::shuts_out(write.tx, &step.old, &step.new)? {
+        lockout::check_policy(write, &step.new, seen, OBJECT)?;
+    }
+    Ok(())
 }
 
 /// Says what is different, if anything is, and how it came to be so.
@@ -329,4 +386,4 @@ impl ShownPolicy {
 }
 
 pub(crate) const METHODS: &[Method] =
-    &[Method::read::<GetPolicy>(), Method::write::<UpdatePolicy>()];
+    &[Method::read::<GetPolicy>(), Method::slow::<UpdatePolicy>()];

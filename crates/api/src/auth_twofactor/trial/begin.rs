@@ -8,7 +8,7 @@ use twofactor::{Changes, Settings, Trial, TrialSecs};
 use super::shown::Begun;
 use super::{settle, tell};
 use crate::CallError;
-use crate::auth_twofactor::lockout::{Logins, Step};
+use crate::auth_twofactor::lockout::{self, Logins, Step};
 use crate::auth_twofactor::settings::{self, ServiceChanges, check_span};
 use crate::auth_twofactor::{ROOT, policy};
 use crate::bounded::{Service, Whole};
@@ -96,9 +96,11 @@ impl Slow for Try {
     type Found = Option<Logins>;
 
     fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
-        let old = read.tx.settings()?;
-        let new = self.auth_twofactor_try.changes.changes().settings(old);
-        Ok(if (Step { old, new }).makes_sshd_ask() {
+        let changes = self.auth_twofactor_try.changes.changes();
+        let (old, old_policy) = (read.tx.settings()?, read.tx.policy()?);
+        let new = changes.settings(old);
+        let shuts_out = lockout::shuts_out(read.tx, &old_policy, &changes.policy(old_policy))?;
+        Ok(if shuts_out || (Step { old, new }).makes_sshd_ask() {
             Stage::Work(())
         } else {
             Stage::Ready(None)
@@ -148,7 +150,8 @@ fn check(
     step: Step,
     seen: Option<&Logins>,
 ) -> Result<(), CallError> {
-    let policy = changes.policy(write.tx.policy()?);
+    let old_policy = write.tx.policy()?;
+    let policy = changes.policy(old_policy);
     policy
         .validated()
         .map_err(|wrong| CallError::refused(Errno::EINVAL, wrong.to_string()))?;
@@ -160,6 +163,9 @@ fn check(
         let message = "root has no device. To set one up: midclt 2fa device add root";
         let issue = Issue::new(format!("{OBJECT}.enabled"), message);
         return Err(CallError::Invalid(vec![issue]));
+    }
+    if !step.makes_sshd_ask() && lockout::shuts_out(write.tx, &old_policy, &policy)? {
+        lockout::check_policy(write, &policy, seen, &format!("{OBJECT}.policy"))?;
     }
     step.check(write.tx, &policy, write.today()?, seen, OBJECT)
 }

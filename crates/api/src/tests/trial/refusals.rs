@@ -97,6 +97,40 @@ fn ssh_is_not_switched_on_while_somebody_would_be_locked_out_or_sshd_does_not_as
     }
 }
 
+/// A policy locks out as surely as a switch does.
+#[test]
+fn nobody_is_shut_out_by_a_stricter_policy_while_sshd_asks() {
+    let logins = people::logins().unwrap();
+    let deny = json!({ "unenrolled": "DENY" });
+    let update = "auth.twofactor.policy.update";
+    for (method, params, object) in [
+        (update, json!([deny]), "policy_update"),
+        (
+            TRY,
+            json!([{ "changes": { "policy": deny } }]),
+            "auth_twofactor_try.changes.policy",
+        ),
+    ] {
+        let mut machine = Machine::new();
+        machine.report_sshd(report(true));
+        machine.ok(update, json!([{ "unenrolled": "ALLOW" }]));
+        machine.enrol("root");
+        machine.update(json!({ "enabled": true, "services": { "ssh": true } }));
+        if logins.len() > 1 {
+            let reason = machine.refusal(method, params.clone());
+            let start = format!("[EINVAL] {object}.unenrolled: Without a second factor");
+            assert!(reason.starts_with(&start), "{reason}");
+            assert!(!reason.contains("root"), "root has a device: {reason}");
+            let policy = machine.ok("auth.twofactor.policy.config", json!([]));
+            assert_eq!(policy["unenrolled"], "ALLOW");
+        }
+        machine.admit_everybody();
+        machine.ok(method, params);
+        let policy = machine.ok("auth.twofactor.policy.config", json!([]));
+        assert_eq!(policy["unenrolled"], "DENY");
+    }
+}
+
 #[test]
 fn whoever_has_a_device_grace_or_an_exemption_or_is_allowed_is_not_locked_out() {
     let admit: [fn(&mut Machine); 4] = [
