@@ -4,6 +4,7 @@
 mod accounts;
 #[cfg(feature = "system")]
 mod disk;
+mod every_write;
 #[cfg(feature = "system")]
 mod failing;
 mod state;

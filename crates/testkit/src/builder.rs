@@ -13,7 +13,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::process::run_with_deadline;
-use crate::{Accounts, Daemon, FakeClock, Journal, Namespace, binaries};
+use crate::{Accounts, Daemon, FailingDisk, FakeClock, Journal, Namespace, binaries};
 
 /// Makes standard input the first passed socket, of the process that this shell becomes.
 const PASS_ON: &str = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID="$$"; exec "$@""#;
@@ -27,6 +27,7 @@ pub(crate) struct Setup {
     pub(crate) socket: PathBuf,
     pub(crate) state_dir: PathBuf,
     pub(crate) clock: Option<FakeClock>,
+    pub(crate) disk: Option<FailingDisk>,
     pub(crate) accounts: Option<Accounts>,
     pub(crate) namespace: Option<Arc<Namespace>>,
     passed: Option<UnixListener>,
@@ -54,6 +55,7 @@ impl Builder {
             socket: dir.path().join("run/middlewared.sock"),
             state_dir: dir.path().join("state"),
             clock: None,
+            disk: None,
             accounts: None,
             namespace: None,
             passed: None,
@@ -120,6 +122,14 @@ impl Builder {
     #[must_use]
     pub fn fake_clock(mut self) -> Self {
         self.setup.clock = Some(FakeClock::create(self.dir().join("clock")));
+        self
+    }
+
+    /// A state directory on a disk that fails when the test says so; see [`Daemon::disk`]. Not
+    /// together with a clock: either is a library that is loaded first.
+    #[must_use]
+    pub fn failing_disk(mut self) -> Self {
+        self.setup.disk = Some(FailingDisk::create(self.dir().join("disk")));
         self
     }
 
@@ -269,6 +279,9 @@ impl Setup {
         command.env_remove("NOTIFY_SOCKET");
         if let Some(clock) = &self.clock {
             clock.apply(command);
+        }
+        if let Some(disk) = &self.disk {
+            command.envs(disk.environment(&self.state_dir));
         }
         command.envs(self.environment.iter().cloned());
     }

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::builder::{Builder, Setup};
 use crate::process::{self, run_with_deadline};
-use crate::{Accounts, FakeClock, Socket, binaries};
+use crate::{Accounts, FailingDisk, FakeClock, Socket, binaries};
 
 /// How long a start or a stop may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -69,6 +69,12 @@ impl Daemon {
             .clock
             .as_ref()
             .expect("Builder::fake_clock was called")
+    }
+
+    /// The disk that [`Builder::failing_disk`] asked for.
+    pub fn disk(&self) -> &FailingDisk {
+        let disk = self.setup.disk.as_ref();
+        disk.expect("Builder::failing_disk was called")
     }
 
     /// The accounts that [`Builder::accounts`] asked for.
