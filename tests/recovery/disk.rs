@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use serde_json::json;
-use testkit::binaries;
+use testkit::{Errno, binaries};
 
 use super::scene::{Scene, UNLOCK};
 use crate::faults::fill;
@@ -118,5 +118,34 @@ fn a_failing_disk() {
         assert_eq!(scene.overriding().as_deref(), Some("off"), "{error}");
         scene.daemon.restart();
         assert_eq!(scene.ask("auth.two_factor_auth", json!([])), false);
+    }
+}
+
+/// The daemon runs, and answers an error. Whoever does it in its place meets the same disk.
+#[test]
+fn a_disk_that_begins_to_fail_under_the_daemon() {
+    for error in [Errno::EIO, Errno::EROFS, Errno::ENOSPC] {
+        let mut scene = Scene::on_failing_disk();
+        let disk = scene.daemon.disk();
+        disk.fail(&(1..i32::MAX), error);
+        let midclt = binaries::midclt();
+        let environment = disk.environment(&scene.state);
+        let environment = environment.map(|(name, value)| format!("{name}={}", value.display()));
+        let mut words = vec!["env"];
+        words.extend(environment.iter().map(String::as_str));
+        words.push(midclt.to_str().unwrap());
+        let output = scene.machine.run([&words, &UNLOCK[..]].concat());
+        assert!(output.status.success(), "{error}: {output:?}");
+        let said = stderr(&output);
+        assert!(said.contains("middlewared could not"), "{error}: {said}");
+        assert!(said.contains("UNTIL THE NEXT REBOOT"), "{error}: {said}");
+        assert_eq!(scene.overriding().as_deref(), Some("off"), "{error}");
+        assert_eq!(scene.ask("auth.two_factor_auth", json!([])), false);
+        assert_eq!(scene.verdict("alice"), "NOT_REQUIRED", "{error}");
+        scene.daemon.kill9();
+        scene.daemon.disk().heal();
+        scene.daemon.restart();
+        assert_eq!(scene.ask("auth.two_factor_auth", json!([])), false);
+        crate::support::eventually("it is stored", || !scene.is_stored_on());
     }
 }

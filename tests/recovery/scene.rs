@@ -42,6 +42,11 @@ impl Scene {
         Self::with(|_, builder| builder.state_on_tmpfs(size))
     }
 
+    /// The same where the disk fails when it is told to.
+    pub(crate) fn on_failing_disk() -> Self {
+        Self::with(|_, builder| builder.failing_disk())
+    }
+
     fn with(prepare: impl FnOnce(&Machine, Builder) -> Builder) -> Self {
         let machine = Machine::new();
         machine.add_accounts(&[("alice", "word-of-alice")]);

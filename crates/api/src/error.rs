@@ -119,7 +119,10 @@ const fn errno_of(error: &StoreError) -> Errno {
         StoreError::ReadOnly => Errno::EROFS,
         StoreError::OtherAccount => Errno::EEXIST,
         StoreError::NoKey { .. } => Errno::ENOKEY,
-        StoreError::Damaged { .. } | StoreError::NoRandomness | StoreError::Sqlite(_) => Errno::EIO,
+        StoreError::Damaged { .. }
+        | StoreError::NoRandomness
+        | StoreError::Unsure(_)
+        | StoreError::Sqlite(_) => Errno::EIO,
     }
 }
 

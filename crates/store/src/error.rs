@@ -186,7 +186,7 @@ impl StateError {
     }
 }
 
-/// Why a read or a write failed. A write that failed changed nothing.
+/// Why a read or a write failed. A write that failed changed nothing, save where it says otherwise.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     /// The disk is full, also with the reserve.
@@ -222,6 +222,11 @@ pub enum StoreError {
     /// The kernel gave no random bytes.
     #[error("the kernel gave no random bytes; nothing was made")]
     NoRandomness,
+    /// The disk failed at the very end: it may hold what was to be written, or not.
+    #[error(
+        "the disk failed while this was written ({0}); whether it was changed is not known before the next start. Look then"
+    )]
+    Unsure(rusqlite::Error),
     /// Any other failure of SQLite.
     #[error("the state cannot be used ({0}); nothing was changed")]
     Sqlite(rusqlite::Error),

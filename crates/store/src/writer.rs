@@ -138,8 +138,23 @@ impl Writer {
         }
         // A commit without a transaction is an error in SQLite, so a batch that it has rolled back
         // by itself is never taken for a durable one.
-        batch.commit()?;
-        Ok(answers)
+        let Err(error) = batch.commit() else {
+            return Ok(answers);
+        };
+        Err(self.not_committed(error))
+    }
+
+    /// What became of a batch whose commit failed. Where only the sync failed, all of it is in the log, and
+    /// a start after a crash would take it for durable. So something is written over it.
+    fn not_committed(&self, error: rusqlite::Error) -> StoreError {
+        const SQL: &str = "INSERT INTO meta (name, value) VALUES ('failed_commits', 1) \
+            ON CONFLICT (name) DO UPDATE SET value = value + 1";
+        match error.into() {
+            StoreError::Sqlite(error) if self.conn.execute(SQL, []).is_err() => {
+                StoreError::Unsure(error)
+            }
+            error => error,
+        }
     }
 }
 

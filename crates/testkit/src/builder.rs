@@ -129,7 +129,7 @@ impl Builder {
     /// together with a clock: either is a library that is loaded first.
     #[must_use]
     pub fn failing_disk(mut self) -> Self {
-        self.setup.disk = Some(FailingDisk::create(self.dir().join("disk")));
+        self.setup.disk = Some(FailingDisk::create(self.dir()));
         self
     }
 

@@ -1,10 +1,11 @@
 //! A disk that fails at the n-th write, under a daemon that runs: a small library of ours, loaded into
-//! the built program, counts what it writes and syncs in its state directory, and has some of it fail.
+//! the built program, counts what it writes and syncs on the disk of its state, and has some of it fail.
 
 use std::env;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::ops::Range;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
@@ -15,12 +16,20 @@ use nix::errno::Errno;
 #[derive(Debug)]
 pub struct FailingDisk {
     plan: PathBuf,
+    library: PathBuf,
 }
 
 impl FailingDisk {
-    pub(crate) fn create(plan: PathBuf) -> Self {
-        fs::write(&plan, [0; 16]).expect("write the plan of a disk");
-        Self { plan }
+    /// One that every user can be put on: the build directory may be closed to some.
+    pub(crate) fn create(directory: &Path) -> Self {
+        let disk = Self {
+            plan: directory.join("disk"),
+            library: directory.join("failing.so"),
+        };
+        fs::write(&disk.plan, [0; 16]).expect("write the plan of a disk");
+        fs::set_permissions(&disk.plan, fs::Permissions::from_mode(0o666)).expect("open it to all");
+        fs::copy(library(), &disk.library).expect("copy the library");
+        disk
     }
 
     /// From now on these writes and syncs fail so; the next one is number 1.
@@ -40,15 +49,12 @@ impl FailingDisk {
         i32::from_ne_bytes(*seen)
     }
 
-    /// The environment that puts a program on this disk, by what it has below a directory.
-    pub(crate) fn environment(&self, below: &Path) -> [(&'static str, PathBuf); 3] {
-        let parent = below.parent().and_then(|parent| parent.canonicalize().ok());
-        let parent = parent.expect("a directory for the state");
-        let below = parent.join(below.file_name().expect("a name of the state"));
+    /// The environment that puts a program on this disk: on the one of this directory.
+    pub fn environment(&self, directory: &Path) -> [(&'static str, PathBuf); 3] {
         [
-            ("LD_PRELOAD", library().to_path_buf()),
+            ("LD_PRELOAD", self.library.clone()),
             ("FAILING_DISK_PLAN", self.plan.clone()),
-            ("FAILING_DISK_BELOW", below),
+            ("FAILING_DISK_OF", directory.to_path_buf()),
         ]
     }
 
