@@ -76,6 +76,10 @@ impl Service {
             Ok(Prepared::Read(run)) => now(&id, || self.read(run)),
             Ok(Prepared::Write(call)) => self.write(id, call, peer),
             Ok(Prepared::Slow(call)) => self.work(id, call, peer),
+            Ok(Prepared::OfSession(take)) => match caught(|| take(session)) {
+                Ok(call) => self.work(id, call, peer),
+                Err(error) => refuse(&id, error),
+            },
         }
     }
 

@@ -40,11 +40,15 @@ pub enum AlertKind {
     TrialRolledBack,
     /// sshd does not ask any more as it should.
     SshdDrifted,
+    /// Somebody has all devices now, to move them.
+    Exported,
+    /// The state is what an export had.
+    Restored,
 }
 
 impl AlertKind {
     /// Every kind.
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 15] = [
         Self::Locked,
         Self::FailuresAfterPassword,
         Self::Bypass,
@@ -58,6 +62,8 @@ impl AlertKind {
         Self::PolicyChanged,
         Self::TrialRolledBack,
         Self::SshdDrifted,
+        Self::Exported,
+        Self::Restored,
     ];
 
     /// Name, id, and what it means. Long on purpose: it is a table.
@@ -127,6 +133,16 @@ impl AlertKind {
                 "SSHD_DRIFTED",
                 "e94c3c84be154edc95efec6c89e1eb21",
                 "sshd asks for codes no longer as it should.",
+            ),
+            Self::Exported => (
+                "EXPORTED",
+                "589e254e7377494d90f017bc9ff313e4",
+                "Settings and devices were exported, with their secrets.",
+            ),
+            Self::Restored => (
+                "RESTORED",
+                "270b51e2eafa4a3fbd7bb749bae6767d",
+                "Settings and devices of an export were restored.",
             ),
         }
     }
@@ -210,7 +226,7 @@ mod tests {
             let same = AlertKind::ALL.into_iter().filter(same).count();
             assert_eq!(same, 1, "{name}");
         }
-        assert_eq!(AlertKind::SshdDrifted as usize + 1, AlertKind::ALL.len());
+        assert_eq!(AlertKind::Restored as usize + 1, AlertKind::ALL.len());
     }
 
     /// Ids are for ever, and people look them up: the document has them all.

@@ -226,6 +226,11 @@ pub(crate) struct Moment(pub(crate) UnixTime);
 impl Moment {
     /// The last second of the year 9999.
     const LATEST: u64 = 253_402_300_799;
+
+    /// A time, or the latest that there is here.
+    pub(crate) fn nearest(time: UnixTime) -> Self {
+        Self(time.min(UnixTime::from_secs(Self::LATEST)))
+    }
 }
 
 impl Field for Moment {
@@ -247,6 +252,15 @@ inline_schema!([] Moment, |_| {
 pub(crate) trait Word: Copy + 'static {
     /// How each is spelt.
     const WORDS: &'static [(&'static str, Self)];
+
+    /// The one that it is.
+    fn word(self) -> Option<&'static str>
+    where
+        Self: PartialEq,
+    {
+        let found = Self::WORDS.iter().find(|(_, meaning)| *meaning == self);
+        found.map(|(word, _)| *word)
+    }
 }
 
 /// A word of a closed list.

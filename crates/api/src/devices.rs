@@ -6,7 +6,7 @@ use serde::Serialize;
 use store::{DeviceRecord, NewDevice, ReadTx, entropy};
 use twofactor::{
     Account, AccountName, Algorithm, Device, Digits, Enrolment, MAX_SPAN_SECS, Secret, TimeStep,
-    UnixTime,
+    UnixTime, Window,
 };
 
 use crate::CallError;
@@ -246,6 +246,14 @@ pub(crate) fn renew(
         source: None,
         message,
     })
+}
+
+/// The floor under which no code of a device is good that could have been used by `now`: the end of the
+/// last step of the window.
+pub(crate) fn burned(now: UnixTime, step: TimeStep, window: Window) -> UnixTime {
+    let step = u64::from(step.as_secs());
+    let left = step - now.as_secs() % step;
+    now.saturating_add_secs(left + step * u64::from(window.steps()))
 }
 
 /// Refuses a device whose codes would be good for too long with the window that is set.

@@ -11,7 +11,7 @@ use serde_json::value::{RawValue, to_raw_value};
 use crate::params::RawParams;
 use crate::{CallError, Session};
 
-pub(crate) use kinds::{Declared, OnAccount, OnSession, Read, Slow, Stage, Write};
+pub(crate) use kinds::{Declared, OfSession, OnAccount, OnSession, Read, Slow, Stage, Write};
 pub use kinds::{Identity, Reading};
 pub use slow::{SlowCall, Started, Work};
 pub(crate) use writing::Writing;
@@ -30,7 +30,11 @@ pub enum Prepared {
     Write(WriteCall),
     /// Is worked on first, and then runs on the writer.
     Slow(SlowCall),
+    /// The same, with what was handed over on its connection.
+    OfSession(Box<TakeFromSession>),
 }
+
+type TakeFromSession = dyn FnOnce(&mut Session) -> Result<SlowCall, CallError> + Send;
 
 /// What a method may touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,6 +111,16 @@ impl Method {
     pub(crate) const fn slow<M: Slow>() -> Self {
         Self::new::<M>(Kind::Slow, |params| {
             Ok(Prepared::Slow(SlowCall::new(M::decode(params)?)))
+        })
+    }
+
+    pub(crate) const fn of_session<M: OfSession>() -> Self {
+        Self::new::<M>(Kind::Slow, |params| {
+            let mut method = M::decode(params)?;
+            Ok(Prepared::OfSession(Box::new(move |session| {
+                method.take(session)?;
+                Ok(SlowCall::new(method))
+            })))
         })
     }
 

@@ -259,14 +259,17 @@ fn paragraphs(doc: &[&str]) -> String {
 macro_rules! fields {
     (
         $(#[doc = $about:literal])*
+        $(#[derive($derived:ident)])?
         $visibility:vis struct $name:ident {
-            $( $(#[doc = $doc:literal])* $(#[expect $lint:tt])* $field:ident : $type:ty, )*
+            $( $(#[doc = $doc:literal])* $(#[expect $lint:tt])*
+               $field_visibility:vis $field:ident : $type:ty, )*
         }
     ) => {
         $(#[doc = $about])*
         #[derive(Debug)]
+        $(#[derive($derived)])?
         $visibility struct $name {
-            $( $(#[doc = $doc])* $(#[expect $lint])* $field: $type, )*
+            $( $(#[doc = $doc])* $(#[expect $lint])* $field_visibility $field: $type, )*
         }
 
         impl schemars::JsonSchema for $name {

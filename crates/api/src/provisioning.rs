@@ -39,7 +39,8 @@ impl Serialize for ShownUri {
     }
 }
 
-fn hostname() -> String {
+/// As the machine calls itself.
+pub(crate) fn hostname() -> String {
     let name = nix::unistd::gethostname().unwrap_or_default();
     name.to_string_lossy().into_owned()
 }

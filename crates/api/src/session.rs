@@ -7,6 +7,7 @@ use serde_json::Value;
 use store::entropy;
 
 use crate::CallError;
+use crate::auth_twofactor::restore::HandedOver;
 use crate::event::{EVENTS, Event};
 use crate::params::{At, Field, Issues};
 
@@ -17,6 +18,8 @@ const MOST_SUBSCRIPTIONS: usize = 32;
 #[derive(Debug)]
 pub struct Session {
     pub(crate) options: ClientOptions,
+    /// The pages of an export that is to be restored.
+    pub(crate) handed_over: HandedOver,
     subscriptions: Option<Vec<Subscription>>,
 }
 
@@ -32,6 +35,7 @@ impl Session {
     pub fn with_events() -> Self {
         Self {
             options: ClientOptions::default(),
+            handed_over: HandedOver::default(),
             subscriptions: Some(Vec::new()),
         }
     }
@@ -41,6 +45,7 @@ impl Session {
     pub fn without_events() -> Self {
         Self {
             options: ClientOptions::default(),
+            handed_over: HandedOver::default(),
             subscriptions: None,
         }
     }

@@ -12,6 +12,7 @@ mod doors;
 mod first_device;
 mod import;
 mod look_ups;
+mod moving;
 mod permits;
 mod policy;
 mod recovery;
@@ -114,6 +115,11 @@ impl Machine {
             Prepared::Read(run) => self.read(run),
             Prepared::Write(call) => self.write(call),
             Prepared::Slow(call) => {
+                let started = self.read(|read| call.start(read))?;
+                self.work(started)
+            }
+            Prepared::OfSession(take) => {
+                let call = take(&mut self.session)?;
                 let started = self.read(|read| call.start(read))?;
                 self.work(started)
             }

@@ -18,6 +18,7 @@ mod expiry;
 mod invites;
 mod key;
 mod latest;
+mod moved;
 mod names;
 mod overriding;
 mod overview;

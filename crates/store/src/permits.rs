@@ -40,7 +40,7 @@ pub struct ExemptionRecord {
 }
 
 const BYPASS: &str = "bypass";
-const EXEMPTION: &str = "exemption";
+pub(crate) const EXEMPTION: &str = "exemption";
 
 const BYPASSES: Query = Query {
     record: BYPASS,
@@ -256,7 +256,7 @@ fn bypass(row: &Fields<'_>) -> Result<BypassRecord, StoreError> {
     })
 }
 
-fn exemption(row: &Fields<'_>) -> Result<ExemptionRecord, StoreError> {
+pub(crate) fn exemption(row: &Fields<'_>) -> Result<ExemptionRecord, StoreError> {
     let key: Option<String> = row.get(5)?;
     let key = key.map(|key| row.valid(Fingerprint::parse(&key)));
     let key = key.transpose()?;

@@ -283,14 +283,14 @@ impl WriteTx<'_> {
             .map(drop)
     }
 
-    fn count_insert(&self, is_new: bool) {
+    pub(crate) fn count_insert(&self, is_new: bool) {
         let inserts = &self.effects().throttle_inserts;
         inserts.set(inserts.get().saturating_add(u32::from(is_new)));
     }
 }
 
 /// How a budget is stored.
-const fn kind(budget: Budget) -> u8 {
+pub(crate) const fn kind(budget: Budget) -> u8 {
     match budget {
         Budget::Codes => 0,
         Budget::Recovery => 1,

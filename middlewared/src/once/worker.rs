@@ -127,7 +127,9 @@ struct Desk<'a> {
 impl Desk<'_> {
     fn answer(&mut self, prepared: Prepared) -> Answer {
         let started = match prepared {
-            Prepared::Session(_) => return Err(CallError::internal("there is no connection")),
+            Prepared::Session(_) | Prepared::OfSession(_) => {
+                return Err(CallError::internal("there is no connection"));
+            }
             Prepared::Read(run) => return self.read(run),
             Prepared::Write(call) => return self.write(call),
             Prepared::Slow(call) => self.read(|read| call.start(read)),

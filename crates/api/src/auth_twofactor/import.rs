@@ -71,7 +71,7 @@ impl Word for Algorithm {
 
 /// A secret as another system wrote it.
 #[derive(Debug)]
-pub(crate) struct KnownSecret(Secret);
+pub(crate) struct KnownSecret(pub(super) Secret);
 
 impl Field for KnownSecret {
     fn decode(value: Value, at: &At<'_>, issues: &mut Issues) -> Option<Self> {
@@ -181,9 +181,6 @@ impl Known {
             .interval
             .map_or(TimeStep::default(), |interval| interval.0);
         let window = write.tx.settings()?.window;
-        let now = write.tx.now();
-        let ahead = u64::from(step.as_secs()) * u64::from(window.steps());
-        let left = u64::from(step.as_secs()) - now.as_secs() % u64::from(step.as_secs());
         Ok(Device {
             secret: self.secret.0.clone(),
             algorithm: self
@@ -191,7 +188,7 @@ impl Known {
                 .map_or(Algorithm::default(), |algorithm| algorithm.0),
             digits: self.otp_digits.map_or(Digits::default(), |digits| digits.0),
             step,
-            floor: now.saturating_add_secs(left + ahead),
+            floor: devices::burned(write.tx.now(), step, window),
         })
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod bypass;
 mod config;
 pub(crate) mod device;
 pub(crate) mod exemption;
+mod export;
 pub(crate) mod grace;
 mod import;
 pub(crate) mod invite;
@@ -15,7 +16,9 @@ pub(crate) mod overriding;
 pub(crate) mod people;
 pub(crate) mod policy;
 mod preflight;
+mod record;
 pub(crate) mod recovery;
+pub(crate) mod restore;
 mod secret;
 mod settings;
 pub(crate) mod ssh;
@@ -33,9 +36,11 @@ use crate::method::Method;
 use audit::Audit;
 use config::GetConfig;
 pub(crate) use config::emit_config;
+use export::Export;
 use import::Import;
 use login::{Authenticate, Verify};
 use preflight::Preflight;
+use restore::{Restore, RestorePage};
 use secret::{GetProvisioningUri, RenewSecret};
 pub(crate) use settings::Update;
 use status::GetStatus;
@@ -60,10 +65,13 @@ pub(crate) const METHODS: &[Method] = &[
     Method::slow::<Authenticate>(),
     Method::write::<Commit>(),
     Method::read::<GetConfig>(),
+    Method::write::<Export>(),
     Method::on_account::<Import>(),
     Method::slow::<Preflight>(),
     Method::read::<GetProvisioningUri>(),
     Method::write::<RenewSecret>(),
+    Method::of_session::<Restore>(),
+    Method::session::<RestorePage>(),
     Method::write::<Rollback>(),
     Method::slow::<GetStatus>(),
     Method::slow::<Try>(),

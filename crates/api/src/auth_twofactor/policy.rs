@@ -49,6 +49,7 @@ fields! {
 
 fields! {
     /// The rules that can be changed.
+    #[derive(Serialize)]
     pub(crate) struct Changes {
         /// Whether an account without an active device and without grace is refused (DENY) or let
         /// in with its password or key alone (ALLOW).
@@ -77,6 +78,7 @@ impl Field for Changes {
 fields! {
     /// The numbers that can be changed: each can be made stricter than its default, and none
     /// weaker.
+    #[derive(Serialize)]
     pub(crate) struct ThrottleChanges {
         /// Wrong codes in a row, of an account from one address, until there is a wait.
         free_failures: Option<Whole<1, 5>>,
@@ -106,6 +108,24 @@ impl Word for SecurityKeys {
 }
 
 impl Changes {
+    /// All rules of a policy.
+    pub(super) fn to(policy: &Policy) -> Self {
+        let limits = &policy.limits;
+        Self {
+            unenrolled: Some(OneOf(policy.unenrolled)),
+            security_keys: Some(OneOf(policy.security_keys)),
+            grace_days: Some(Whole(policy.grace_days.into())),
+            bypass_minutes_max: Some(Whole(policy.bypass_minutes_max)),
+            bypass_uses_max: Some(Whole(policy.bypass_uses_max)),
+            throttle: Some(ThrottleChanges {
+                free_failures: Some(Whole(limits.free_failures)),
+                first_wait: Some(Whole(limits.first_wait_secs)),
+                source_failures: Some(Whole(limits.source_failures)),
+                account_failures: Some(Whole(limits.account_failures)),
+            }),
+        }
+    }
+
     /// Adds them to others.
     pub(super) fn add_to(&self, changes: &mut twofactor::Changes) {
         let throttle = self.throttle.as_ref();

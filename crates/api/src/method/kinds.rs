@@ -91,6 +91,12 @@ pub(crate) trait Slow: Declared {
     ) -> Result<Self::Output, CallError>;
 }
 
+/// A slow method that needs what was handed over on its connection before.
+pub(crate) trait OfSession: Slow {
+    /// Takes it, once.
+    fn take(&mut self, session: &mut Session) -> Result<(), CallError>;
+}
+
 /// How far a slow call is before its work.
 pub(crate) enum Stage<J, F> {
     /// There is nothing to do.

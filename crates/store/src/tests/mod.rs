@@ -11,6 +11,7 @@ mod bounds;
 mod devices;
 mod latest;
 mod migration;
+mod moved;
 mod overriding;
 mod overview;
 mod permits;

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use super::Desk;
 use crate::rows::Query;
 use crate::{
-    accounts, devices, invites, latest, names, overriding, permits, policy, recovery, settings,
-    ssh, throttle, trial,
+    accounts, devices, invites, latest, moved, names, overriding, permits, policy, recovery,
+    settings, ssh, throttle, trial,
 };
 
 const KEYED: &[(&str, Query)] = &[
@@ -38,6 +38,9 @@ const KEYED: &[(&str, Query)] = &[
     ("override", overriding::TAKEN),
     ("latest", latest::LATEST),
     ("key of unknown names", names::KEY),
+    ("exemptions of", moved::EXEMPTIONS_OF),
+    ("level of", moved::LEVEL_OF),
+    ("ids of devices", moved::DEVICE_IDS),
 ];
 
 fn plan(conn: &Connection, sql: &str) -> Vec<String> {
