@@ -6,7 +6,7 @@
 use std::io::{self, BufRead, ErrorKind, Stdin};
 
 use nix::sys::termios::{
-    FlushArg, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr,
+    FlushArg, LocalFlags, SetArg, SpecialCharacterIndices, Termios, tcflush, tcgetattr, tcsetattr,
 };
 
 /// Nobody types more than this; the rest of such a line is left.
@@ -18,7 +18,7 @@ const CTRL_C: u8 = 3;
 /// What was typed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Typed {
-    /// A line, without the spaces around it.
+    /// A line.
     Line(String),
     /// Ctrl-D.
     End,
@@ -28,8 +28,27 @@ pub(crate) enum Typed {
 
 /// Reads a line that was typed after `ask`.
 pub(crate) fn read(ask: impl FnOnce()) -> io::Result<Typed> {
+    Ok(match read_line(Echo::AsItIs, ask)? {
+        Typed::Line(line) => Typed::Line(line.trim().to_owned()),
+        other => other,
+    })
+}
+
+/// Reads a line that is not shown, with the spaces around it.
+pub(crate) fn read_hidden(ask: impl FnOnce()) -> io::Result<Typed> {
+    read_line(Echo::Off, ask)
+}
+
+/// Whether the terminal shows what is typed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Echo {
+    AsItIs,
+    Off,
+}
+
+fn read_line(echo: Echo, ask: impl FnOnce()) -> io::Result<Typed> {
     let input = io::stdin();
-    let _modes = Modes::for_a_line(&input);
+    let _modes = Modes::for_a_line(&input, echo);
     ask();
     typed(&mut input.lock())
 }
@@ -56,7 +75,7 @@ fn typed(input: &mut impl BufRead) -> io::Result<Typed> {
         }
         if used == 0 || end.is_some() || line.len() >= LONGEST_LINE {
             let text = String::from_utf8_lossy(&line);
-            return Ok(Typed::Line(text.trim().to_owned()));
+            return Ok(Typed::Line(text.into_owned()));
         }
     }
 }
@@ -70,11 +89,14 @@ struct Modes<'a> {
 impl<'a> Modes<'a> {
     /// Ctrl-C ends a line like Enter does, and is no signal. Without a terminal there is nothing to
     /// change.
-    fn for_a_line(input: &'a Stdin) -> Self {
+    fn for_a_line(input: &'a Stdin, echo: Echo) -> Self {
         let before = tcgetattr(input).ok().filter(|before| {
             let mut modes = before.clone();
             set(&mut modes, SpecialCharacterIndices::VINTR, 0);
             set(&mut modes, SpecialCharacterIndices::VEOL, CTRL_C);
+            if echo == Echo::Off {
+                modes.local_flags.remove(LocalFlags::ECHO);
+            }
             // What is in the way of this must not be in the way of the answer.
             let _ = tcflush(input, FlushArg::TCIFLUSH);
             tcsetattr(input, SetArg::TCSANOW, &modes).is_ok()
@@ -113,7 +135,7 @@ mod tests {
         check(b"", &[Typed::End]);
         check(
             b" 123 456 \n\nx",
-            &[line("123 456"), line(""), line("x"), Typed::End],
+            &[line(" 123 456 "), line(""), line("x"), Typed::End],
         );
         check(b"12\x03y\n", &[Typed::Interrupted, line("y")]);
         check(b"\xff\n", &[line("\u{fffd}")]);

@@ -18,6 +18,7 @@ mod layout;
 mod methods;
 mod once;
 mod output;
+mod random;
 mod result;
 mod subscribe;
 mod terminal;

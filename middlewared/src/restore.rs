@@ -15,6 +15,9 @@ use crate::owner;
 ///
 /// Takes the newest copy that is good, or the one that is named. What was there is kept beside the
 /// copies. Codes up to now count as used, recovery codes and bypasses are void. The daemon must not run.
+///
+/// It needs the master key of the copy. A file of midclt 2fa export is something else, which needs none:
+/// midclt 2fa restore FILE.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 Example, as root:

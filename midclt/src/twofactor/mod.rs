@@ -11,18 +11,21 @@ mod doctor;
 mod enable;
 mod enrol;
 mod exempt;
+mod export;
 mod grace;
 mod import;
 mod invite;
 mod kit;
 mod log;
 mod off;
+mod passphrase;
 mod permit;
 mod policy;
 mod qr;
 mod recovery;
 mod renew;
 mod reset;
+mod restore;
 mod ssh;
 mod status;
 mod talk;
@@ -67,6 +70,8 @@ pub(crate) enum TwoFactor {
     Invite(invite::InviteArgs),
     Kit(kit::KitArgs),
     Import(import::ImportArgs),
+    Export(export::ExportArgs),
+    Restore(restore::RestoreArgs),
     Bypass(bypass::BypassArgs),
     Exempt(exempt::ExemptArgs),
     Grace(grace::GraceArgs),
@@ -90,6 +95,8 @@ pub(crate) fn run(connection: &Connection, command: TwoFactor) -> Result<(), Fai
         TwoFactor::Renew(args) => renew::run(connection, &args),
         TwoFactor::Recovery(args) => recovery::run(connection, &args),
         TwoFactor::Import(args) => import::run(connection, &args),
+        TwoFactor::Export(args) => export::run(connection, &args),
+        TwoFactor::Restore(args) => restore::run(connection, &args),
         TwoFactor::Kit(args) => kit::run(connection, &args),
         TwoFactor::Invite(args) => invite::run(connection, &args),
         TwoFactor::Bypass(args) => bypass::run(connection, &args),

@@ -1,6 +1,8 @@
 //! Talking to whoever sits at the terminal. All of it goes to stderr: stdout is for results.
 
-use std::io::{IsTerminal, stderr, stdin};
+use std::io::{self, IsTerminal, stderr, stdin};
+
+use zeroize::Zeroizing;
 
 use crate::failure::Failure;
 use crate::keyboard::{self, Typed};
@@ -86,7 +88,18 @@ pub(super) fn text(question: &str) -> Result<String, Failure> {
 /// What a shell says of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
+/// Asks for a line that is not shown, spaces and all.
+pub(super) fn hidden(question: &str) -> Result<Zeroizing<String>, Failure> {
+    let typed = keyboard::read_hidden(|| output::question(question));
+    output::note("");
+    answered(typed).map(Zeroizing::new)
+}
+
 fn line(question: &str) -> Result<String, Failure> {
+    answered(keyboard::read(|| output::question(question)))
+}
+
+fn answered(typed: io::Result<Typed>) -> Result<String, Failure> {
     let stopped = |exit| {
         output::note("");
         Err(Failure {
@@ -94,7 +107,7 @@ fn line(question: &str) -> Result<String, Failure> {
             ..Failure::told("midclt: stopped")
         })
     };
-    match keyboard::read(|| output::question(question)) {
+    match typed {
         Ok(Typed::Line(line)) => Ok(line),
         Ok(Typed::End) => stopped(1),
         Ok(Typed::Interrupted) => stopped(INTERRUPTED),

@@ -23,7 +23,8 @@ const OWN: &[(&str, &[&str])] = &[
     ("breakglass", &[]),
     ("client", &[]),
     ("ssh", &[]),
-    ("midclt", &["breakglass", "client", "ssh"]),
+    ("export", &[]),
+    ("midclt", &["breakglass", "client", "export", "ssh"]),
     ("pam", &["breakglass", "client", "clock"]),
 ];
 
@@ -42,6 +43,16 @@ const EXTERNAL: &[(&str, &[&str])] = &[
         ],
     ),
     ("clock", &["libc", "nix"]),
+    (
+        "export",
+        &[
+            "argon2",
+            "chacha20poly1305",
+            "data-encoding",
+            "thiserror",
+            "zeroize",
+        ],
+    ),
 ];
 
 /// Packages that must not come in even through others, and the rule they would break.
