@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 1024;
 /// Where the passphrase comes from.
 #[derive(Debug, Args)]
 pub(super) struct PassphraseArg {
-    /// Take the passphrase from standard input: its first line
+    /// Take the first line of standard input as the passphrase
     #[arg(long)]
     passphrase_stdin: bool,
 }

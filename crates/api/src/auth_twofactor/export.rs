@@ -5,11 +5,11 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 use store::{AccountRecord, ReadTx, StoreError, StoredDevice, StoredStreak, Subject};
-use twofactor::{AccountKey, Enrolment, Level};
+use twofactor::{AccountKey, Enrolment, Level, Policy};
 use zeroize::Zeroizing;
 
 use super::import::KnownSecret;
-use super::policy;
+use super::policy::{Changes, ThrottleChanges};
 use super::record::{
     AccountEntry, DeviceEntry, ExemptionEntry, FORMAT, LevelEntry, MOST_ACCOUNTS, MOST_ROWS,
     Origin, Page, SettingsRecord, StreakEntry,
@@ -74,7 +74,7 @@ impl Write for Export {
             hostname: Sentence(hostname()),
             at: Moment::nearest(write.tx.now()),
             settings: SettingsRecord::new(&write.tx.stored_settings()?),
-            policy: policy::Changes::to(&write.tx.stored_policy()?),
+            policy: rules(&write.tx.stored_policy()?),
             accounts: Items(accounts),
             next: Nullable(next),
         }))
@@ -93,6 +93,24 @@ impl Export {
             source: None,
             message: "Settings and devices are being exported, with their secrets".to_owned(),
         })
+    }
+}
+
+/// All rules of a policy.
+fn rules(policy: &Policy) -> Changes {
+    let limits = &policy.limits;
+    Changes {
+        unenrolled: Some(OneOf(policy.unenrolled)),
+        security_keys: Some(OneOf(policy.security_keys)),
+        grace_days: Some(Whole(policy.grace_days.into())),
+        bypass_minutes_max: Some(Whole(policy.bypass_minutes_max)),
+        bypass_uses_max: Some(Whole(policy.bypass_uses_max)),
+        throttle: Some(ThrottleChanges {
+            free_failures: Some(Whole(limits.free_failures)),
+            first_wait: Some(Whole(limits.first_wait_secs)),
+            source_failures: Some(Whole(limits.source_failures)),
+            account_failures: Some(Whole(limits.account_failures)),
+        }),
     }
 }
 

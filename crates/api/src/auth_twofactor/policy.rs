@@ -53,19 +53,19 @@ fields! {
     pub(crate) struct Changes {
         /// Whether an account without an active device and without grace is refused (DENY) or let
         /// in with its password or key alone (ALLOW).
-        unenrolled: Option<OneOf<Unenrolled>>,
+        pub(super) unenrolled: Option<OneOf<Unenrolled>>,
         /// Whether a key in hardware (FIDO) that sshd has seen proven is a key like any other (ASK), or
         /// passes without a code (`BOTH_FACTORS`). Have sshd insist on the PIN or finger then:
         /// `PubkeyAuthOptions verify-required`. Else whoever finds the token gets in.
-        security_keys: Option<OneOf<SecurityKeys>>,
+        pub(super) security_keys: Option<OneOf<SecurityKeys>>,
         /// Days of grace, where no other number is said.
-        grace_days: Option<Whole<1, 90>>,
+        pub(super) grace_days: Option<Whole<1, 90>>,
         /// The longest bypass that may be given, in minutes.
-        bypass_minutes_max: Option<Whole<1, 1440>>,
+        pub(super) bypass_minutes_max: Option<Whole<1, 1440>>,
         /// The most logins that a bypass may be good for.
-        bypass_uses_max: Option<Whole<1, 10>>,
+        pub(super) bypass_uses_max: Option<Whole<1, 10>>,
         /// How wrong codes are slowed down.
-        throttle: Option<ThrottleChanges>,
+        pub(super) throttle: Option<ThrottleChanges>,
     }
 }
 
@@ -81,14 +81,14 @@ fields! {
     #[derive(Serialize)]
     pub(crate) struct ThrottleChanges {
         /// Wrong codes in a row, of an account from one address, until there is a wait.
-        free_failures: Option<Whole<1, 5>>,
+        pub(super) free_failures: Option<Whole<1, 5>>,
         /// The first wait, in seconds; each further one is twice as long, up to an hour.
-        first_wait: Option<Whole<30, 3600>>,
+        pub(super) first_wait: Option<Whole<30, 3600>>,
         /// Wrong codes from one address over all accounts, until it has to wait.
-        source_failures: Option<Whole<5, 20>>,
+        pub(super) source_failures: Option<Whole<5, 20>>,
         /// Wrong codes of an account from addresses that it did not log in from in the last 30
         /// days, until it is closed to such addresses.
-        account_failures: Option<Whole<10, 100>>,
+        pub(super) account_failures: Option<Whole<10, 100>>,
     }
 }
 
@@ -108,24 +108,6 @@ impl Word for SecurityKeys {
 }
 
 impl Changes {
-    /// All rules of a policy.
-    pub(super) fn to(policy: &Policy) -> Self {
-        let limits = &policy.limits;
-        Self {
-            unenrolled: Some(OneOf(policy.unenrolled)),
-            security_keys: Some(OneOf(policy.security_keys)),
-            grace_days: Some(Whole(policy.grace_days.into())),
-            bypass_minutes_max: Some(Whole(policy.bypass_minutes_max)),
-            bypass_uses_max: Some(Whole(policy.bypass_uses_max)),
-            throttle: Some(ThrottleChanges {
-                free_failures: Some(Whole(limits.free_failures)),
-                first_wait: Some(Whole(limits.first_wait_secs)),
-                source_failures: Some(Whole(limits.source_failures)),
-                account_failures: Some(Whole(limits.account_failures)),
-            }),
-        }
-    }
-
     /// Adds them to others.
     pub(super) fn add_to(&self, changes: &mut twofactor::Changes) {
         let throttle = self.throttle.as_ref();

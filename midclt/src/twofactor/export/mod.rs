@@ -36,7 +36,7 @@ pub(crate) struct ExportArgs {
     /// The file; with --yes one that is there is replaced
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Only say what is in FILE; needs its passphrase, and no daemon
+    /// Only say what is in FILE; it needs no daemon
     #[arg(long, conflicts_with = "yes")]
     check: bool,
     #[command(flatten)]
