@@ -16,7 +16,7 @@ const MOST_BYTES: u64 = 1024;
 /// Where the passphrase comes from.
 #[derive(Debug, Args)]
 pub(super) struct PassphraseArg {
-    /// Take the first line of standard input as the passphrase
+    /// Take the passphrase from the first line of stdin
     #[arg(long)]
     passphrase_stdin: bool,
 }
