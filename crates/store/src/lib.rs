@@ -58,7 +58,7 @@ pub use recovery::RecoverySet;
 pub use restore::{NotRestored, Restored, restore};
 pub use ssh::SshdReport;
 pub use throttle::{Attempt, StoredStreak};
-pub use trial::{TrialRecord, TrialState};
+pub use trial::{TrialFate, TrialRecord, TrialState};
 pub use tx::{ReadTx, WriteTx};
 pub use writer::{Ran, Reserve, Writer};
 

@@ -59,6 +59,26 @@ impl TrialState {
     }
 }
 
+/// What has become of a trial, also of one that is not the newest any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TrialFate {
+    /// It is on.
+    Live,
+    /// It was kept.
+    Committed,
+    /// It is over, and was not kept.
+    RolledBack,
+}
+
+/// The trials that were kept, the newest last.
+pub(crate) const KEPT: Query = Query {
+    record: "kept trials",
+    sql: "SELECT value FROM meta WHERE name = 'kept_trials'",
+};
+
+/// So many of them are remembered: whoever asks does so within an hour.
+const MOST_KEPT: usize = 8;
+
 pub(crate) const TRIAL: Query = Query {
     record: "trial",
     sql: "SELECT id, state, service, boot_id, boot_until, until, ended, enabled, ssh, window_steps, \
@@ -91,6 +111,31 @@ impl ReadTx<'_> {
             let left = record.trial.left(self.boot()).ok()?;
             Some((record, left))
         }))
+    }
+
+    /// What has become of the trial with this number; None where nothing here tells.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn trial_fate(&self, id: i64) -> Result<Option<TrialFate>, StoreError> {
+        if self.kept_trials()?.contains(&id) {
+            return Ok(Some(TrialFate::Committed));
+        }
+        let newest = self.trial()?.filter(|record| record.id == id);
+        Ok(newest.map(|record| match record.state {
+            TrialState::Committed => TrialFate::Committed,
+            TrialState::Live if record.trial.left(self.boot()).is_ok() => TrialFate::Live,
+            _ => TrialFate::RolledBack,
+        }))
+    }
+
+    fn kept_trials(&self) -> Result<Vec<i64>, StoreError> {
+        let text = match self.one(&KEPT, [], |row| row.get::<String>(0)) {
+            Err(StoreError::Damaged { .. }) => None,
+            read => read?,
+        };
+        let text = text.unwrap_or_default();
+        Ok(text.split(' ').filter_map(|id| id.parse().ok()).collect())
     }
 
     /// What a trial that is on changes.
@@ -159,8 +204,23 @@ impl WriteTx<'_> {
     /// It cannot be written.
     pub fn end_trial(&mut self, state: TrialState) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE trial SET state = ?1, ended = ?2 WHERE slot = 1";
-        self.write(SQL, params![state.word(), secs(self.now())])
-            .map(drop)
+        self.write(SQL, params![state.word(), secs(self.now())])?;
+        match (state, self.trial()?) {
+            (TrialState::Committed, Some(record)) => self.remember_kept(record.id),
+            _ => Ok(()),
+        }
+    }
+
+    /// The next trial takes the place of this one, and somebody may still ask what became of it.
+    fn remember_kept(&mut self, id: i64) -> Result<(), StoreError> {
+        const SQL: &str = "INSERT INTO meta (name, value) VALUES ('kept_trials', ?1) \
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        let mut kept = self.kept_trials()?;
+        kept.retain(|other| *other != id);
+        kept.push(id);
+        let newest = kept.iter().rev().take(MOST_KEPT).rev();
+        let text: Vec<_> = newest.map(i64::to_string).collect();
+        self.write(SQL, [text.join(" ")]).map(drop)
     }
 }
 

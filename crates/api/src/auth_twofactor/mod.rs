@@ -44,7 +44,7 @@ use restore::{Restore, RestorePage};
 use secret::{GetProvisioningUri, RenewSecret};
 pub(crate) use settings::Update;
 use status::GetStatus;
-use trial::{Commit, Rollback, Try};
+use trial::{Commit, GetTrial, Rollback, Try};
 use unlock::Unlock;
 
 /// Whose device the 22.12 API acts on.
@@ -74,6 +74,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method::session::<RestorePage>(),
     Method::write::<Rollback>(),
     Method::slow::<GetStatus>(),
+    Method::read::<GetTrial>(),
     Method::slow::<Try>(),
     Method::on_account::<Unlock>(),
     Method::slow::<Update>(),

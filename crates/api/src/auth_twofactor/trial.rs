@@ -5,6 +5,7 @@
 //! told of.
 
 mod begin;
+mod fate;
 mod shown;
 
 use nix::errno::Errno;
@@ -19,6 +20,7 @@ use crate::bounded::Id;
 use crate::method::{Declared, Write, WriteCall, Writing};
 use crate::params::fields;
 pub(super) use begin::{Tried, Try};
+pub(super) use fate::GetTrial;
 pub(super) use shown::{ShownRollback, ShownTrial};
 
 fields! {

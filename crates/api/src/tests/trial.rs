@@ -66,6 +66,23 @@ impl Machine {
     }
 }
 
+/// It says what became of it, whatever is in force now.
+#[test]
+fn the_fate_of_a_trial_is_told_by_its_number() {
+    let mut machine = Machine::prepared();
+    let fate = |machine: &mut Machine, id: i64| machine.ok("auth.twofactor.trial", json!([id]));
+    assert_eq!(fate(&mut machine, 1), json!(null));
+    let kept = machine.try_ssh();
+    assert_eq!(fate(&mut machine, kept), json!("LIVE"));
+    machine.ok("auth.twofactor.commit", json!([]));
+    machine.update(json!({ "services": { "ssh": false } }));
+    let lost = machine.try_ssh();
+    assert_eq!(fate(&mut machine, kept), json!("COMMITTED"));
+    machine.update(json!({ "enabled": false }));
+    assert_eq!(fate(&mut machine, kept), json!("COMMITTED"));
+    assert_eq!(fate(&mut machine, lost), json!("ROLLED_BACK"));
+}
+
 /// No boot, and no clock that somebody sets, makes it last.
 #[test]
 fn a_trial_counts_at_once_and_is_rolled_back_by_itself() {

@@ -34,6 +34,7 @@ const KEYED: &[(&str, Query)] = &[
     ("settings", settings::SETTINGS),
     ("policy", policy::POLICY),
     ("trial", trial::TRIAL),
+    ("kept trials", trial::KEPT),
     ("report about sshd", ssh::REPORT),
     ("override", overriding::TAKEN),
     ("latest", latest::LATEST),

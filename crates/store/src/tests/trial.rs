@@ -113,6 +113,41 @@ fn what_became_of_it_is_remembered_and_its_number_is_not_used_again() {
     assert!(!desk.read(settings).enabled);
 }
 
+/// Others take its place, and what became of it is still known.
+#[test]
+fn the_fate_of_a_trial_outlives_the_next_ones() {
+    let mut desk = Desk::new();
+    assert_eq!(desk.read(|tx| tx.trial_fate(1)), None);
+    let kept = begin(&mut desk, ALL);
+    let fate = |desk: &mut Desk, id| desk.read(|tx| tx.trial_fate(id));
+    assert_eq!(fate(&mut desk, kept), Some(TrialFate::Live));
+    desk.write(|tx| tx.end_trial(TrialState::Committed));
+    assert_eq!(fate(&mut desk, kept), Some(TrialFate::Committed));
+    let lost = begin(&mut desk, ALL);
+    desk.write(|tx| tx.end_trial(TrialState::RolledBack(RolledBack::Asked)));
+    assert_eq!(fate(&mut desk, lost), Some(TrialFate::RolledBack));
+    let late = begin(&mut desk, ALL);
+    desk.clocks.boot.secs += 300;
+    let mut desk = desk.restarted();
+    // Nobody has written that it is over.
+    assert_eq!(fate(&mut desk, late), Some(TrialFate::RolledBack));
+    assert_eq!(fate(&mut desk, kept), Some(TrialFate::Committed));
+    assert_eq!(fate(&mut desk, lost), None);
+    assert_eq!(fate(&mut desk, late + 1), None);
+    for _ in 0..7 {
+        begin(&mut desk, ALL);
+        desk.write(|tx| tx.end_trial(TrialState::Committed));
+    }
+    assert_eq!(fate(&mut desk, kept), Some(TrialFate::Committed));
+    assert_eq!(fate(&mut desk, late + 1), Some(TrialFate::Committed));
+    begin(&mut desk, ALL);
+    desk.write(|tx| tx.end_trial(TrialState::Committed));
+    assert_eq!(fate(&mut desk, kept), None, "eight are remembered");
+    // One that is damaged is none.
+    desk.sql("UPDATE meta SET value = x'00' WHERE name = 'kept_trials'");
+    assert_eq!(fate(&mut desk, kept), None);
+}
+
 /// The last resort, `sqlite3` by hand, and an older release that turns it off after a downgrade.
 #[test]
 fn off_by_hand_is_off_in_the_midst_of_a_trial() {
