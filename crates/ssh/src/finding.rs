@@ -98,6 +98,8 @@ codes! {
     RootNoKey = "ROOT_NO_KEY",
     /// There is no way to root at a console.
     NoConsole = "NO_CONSOLE",
+    /// Files were put back on a guess.
+    PutBack = "PUT_BACK",
     /// The permission of a job is over.
     JobExpired = "JOB_EXPIRED",
     /// A job's files are not as they were written.

@@ -11,6 +11,7 @@ mod boot;
 mod error;
 mod files;
 mod finding;
+mod lock;
 mod program;
 mod root;
 
@@ -18,6 +19,7 @@ pub mod accounts;
 pub mod check;
 pub mod config;
 pub mod dropin;
+pub mod guess;
 pub mod jobs;
 pub mod methods;
 pub mod probe;
@@ -32,6 +34,7 @@ pub use boot::Boot;
 pub use error::Error;
 pub use files::{read, remove, write};
 pub use finding::{Code, Finding, Severity};
+pub use lock::Lock;
 pub use root::Root;
 
 /// What sshd reads first.

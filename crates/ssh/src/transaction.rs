@@ -8,7 +8,7 @@ use crate::check::Change;
 use crate::sshd::System;
 use crate::stack::{self, State};
 use crate::undo::{self, Undo};
-use crate::{DROPIN, Error, Root, STACK, STACK_BACKUP, arm, files, probe, service};
+use crate::{DROPIN, Error, Root, STACK, STACK_BACKUP, arm, files, guess, probe, service};
 
 /// What puts everything back if nobody says that all is well.
 #[derive(Debug, Clone)]
@@ -72,7 +72,9 @@ fn go_on(
     write(system, changes, say)?;
     service::reload(system, say)?;
     probe::offers(system, say)?;
-    probe::key_alone_is_refused(system, say)
+    probe::key_alone_is_refused(system, say)?;
+    undo.is_under_way(&system.root)?;
+    guess::forget(&system.root)
 }
 
 /// Writes the files, and has sshd look at them; nothing reads them yet.
@@ -129,7 +131,8 @@ pub fn lift(system: &System, say: &mut dyn FnMut(String)) -> Result<(), Error> {
     // Only now: the job would have put back what was there before a trial.
     let over = undo::forget(root);
     arm::disarm();
-    dropin.and(stack).and(read).and(over)
+    let decided = guess::forget(root);
+    dropin.and(stack).and(read).and(over).and(decided)
 }
 
 fn lift_dropin(root: &Root, say: &mut dyn FnMut(String)) -> Result<(), Error> {
@@ -206,6 +209,27 @@ mod tests {
         assert_eq!(lines, expected);
         assert_eq!(machine.text(STACK), before);
         assert!(!system.root.at(STACK_BACKUP).exists() && !system.root.at(DROPIN).exists());
+    }
+
+    /// Somebody decides what was put back on a guess.
+    #[test]
+    fn a_guess_is_shown_until_somebody_decides() {
+        let machine = machine();
+        let system = &machine.system;
+        let found = || {
+            let report = crate::check::check(system, 0).unwrap();
+            let mut found = report.findings.into_iter();
+            found
+                .find(|finding| finding.code == crate::Code::PutBack)
+                .map(|finding| finding.text)
+        };
+        assert_eq!(found(), None);
+        guess::note(&system.root, "2026-11-24 15:49 UTC").unwrap();
+        let text = "2026-11-24 15:49 UTC: a trial was put back though middlewared could not say \
+            whether it was kept";
+        assert_eq!(found().as_deref(), Some(text));
+        said(|say| lift(system, say));
+        assert_eq!(found(), None);
     }
 
     #[test]

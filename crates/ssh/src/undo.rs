@@ -89,20 +89,41 @@ impl Undo {
         Ok(undo)
     }
 
+    /// Whether both are of one trial, and know the same of it.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        (&self.until, &self.trial) == (&other.until, &other.trial)
+    }
+
     /// Notes the daemon's trial.
     ///
     /// # Errors
-    /// The system refuses.
+    /// It was ended meanwhile, or the system refuses.
     pub fn begin_trial(&mut self, root: &Root, id: &str) -> Result<(), Error> {
+        self.is_under_way(root)?;
         self.trial = Some(id.to_owned());
         self.write(root)
+    }
+
+    /// That nobody has ended it meanwhile: whoever writes files may have been stopped for a while.
+    ///
+    /// # Errors
+    /// Somebody has.
+    pub fn is_under_way(&self, root: &Root) -> Result<(), Error> {
+        match Self::read(root)? {
+            Some(now) if now.is_same(self) => Ok(()),
+            _ => Err(Error::Refused(
+                "the time was up, or it was ended meanwhile".to_owned(),
+            )),
+        }
     }
 
     /// Notes that sshd was started or enabled.
     ///
     /// # Errors
-    /// The system refuses.
+    /// It was ended meanwhile, or the system refuses.
     pub fn note_brought(&mut self, root: &Root, brought: Brought) -> Result<(), Error> {
+        self.is_under_way(root)?;
         self.brought = brought;
         self.write(root)
     }
@@ -324,6 +345,24 @@ mod tests {
         forget(&root).unwrap();
         assert_eq!(Undo::read(&root).unwrap(), None);
         Undo::create(&root, &[STACK], until()).unwrap();
+    }
+
+    /// Whoever was stopped in the midst of it, and goes on when the job has put everything back.
+    #[test]
+    fn one_that_was_ended_meanwhile_is_not_gone_on_with() {
+        let (_dir, root) = root();
+        let mut ours = on_trial(&root);
+        ours.is_under_way(&root).unwrap();
+        ours.restore(&root, &mut |_| {}).unwrap();
+        assert!(ours.begin_trial(&root, "7").is_err());
+        assert!(!root.at(UNDO).exists());
+        let other = Boot {
+            seconds: 200,
+            ..until()
+        };
+        let theirs = Undo::create(&root, &[STACK], other).unwrap();
+        assert!(ours.note_brought(&root, Brought::default()).is_err());
+        assert_eq!(Undo::read(&root).unwrap(), Some(theirs));
     }
 
     /// Killed before the manifest was there: nothing was written yet, and nothing is to be put back.

@@ -15,7 +15,7 @@ use crate::finding::{Code, Finding, Severity};
 use crate::jobs::{self, Job};
 use crate::sshd::{Effective, System, View, Who, command_line_options};
 use crate::stack::{self, Stack, State};
-use crate::{DROPIN, Error, JOBS, Root, SSHD_CONFIG, STACK, files};
+use crate::{DROPIN, Error, JOBS, Root, SSHD_CONFIG, STACK, files, guess};
 
 pub use door::Door;
 pub use preflight::{Change, Preflight, Wanted, preflight};
@@ -46,6 +46,7 @@ pub fn check(system: &System, now: i64) -> Result<Report, Error> {
     let jobs = current_jobs(root, now, &mut findings)?;
     findings.extend(stack_findings(root)?);
     findings.extend(machine(root)?);
+    findings.extend(guess::finding(root)?);
     let mut doors = Vec::new();
     match View::of(system, &Plan::default()).and_then(|view| view.test().map(|()| view)) {
         Ok(view) => {

@@ -146,7 +146,8 @@ fn of_sshd(system: &System, is_wanted: bool) -> Vec<Trouble> {
         }
     };
     let is_set_up = !found.iter().any(|finding| finding.code == Code::NoDropIn);
-    let counts = |code: Code| is_wanted || is_set_up || code == Code::NoConsole;
+    let always = [Code::NoConsole, Code::PutBack];
+    let counts = |code: Code| is_wanted || is_set_up || always.contains(&code);
     let mut all: Vec<_> = found
         .into_iter()
         .filter(|finding| counts(finding.code))

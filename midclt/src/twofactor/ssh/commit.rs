@@ -5,8 +5,8 @@ use clap::Args;
 
 use super::super::daemon::{Daemon, Form};
 use super::enable::KEPT;
-use super::wire::{Fate, Status};
-use super::{JsonArg, failed, report, restore, this_machine};
+use super::wire::Fate;
+use super::{JsonArg, failed, lock, report, restore, this_machine};
 use crate::cli::Connection;
 use crate::failure::Failure;
 use crate::{output, result};
@@ -30,17 +30,18 @@ const COMMAND: &str = "2fa ssh commit";
 pub(super) fn run(connection: &Connection, args: &CommitArgs) -> Result<(), Failure> {
     let system = this_machine(COMMAND)?;
     let daemon = Daemon::new(connection, COMMAND);
+    let _lock = lock(&daemon, &system)?;
     let undo = Undo::read(&system.root).map_err(|error| failed(&error))?;
     let Some(undo) = undo else {
         return Err(Failure::told("midclt: nothing of SSH is on trial"));
     };
     if let Some(id) = restore::trial_id(&undo) {
-        let status: Status = daemon.ask("auth.twofactor.status", &[])?;
-        match status.fate(id) {
-            Fate::Live => drop(daemon.call("auth.twofactor.commit", &[id.into()])?),
+        let fate: Option<Fate> = daemon.ask("auth.twofactor.trial", &[id.into()])?;
+        match fate {
+            Some(Fate::Live) => drop(daemon.call("auth.twofactor.commit", &[id.into()])?),
             // A login was faster.
-            Fate::Kept => {}
-            Fate::Over => {
+            Some(Fate::Kept) => {}
+            Some(Fate::Over) | None => {
                 restore::put_back(&daemon, &system, &undo)?;
                 return Err(Failure::told(
                     "midclt: the trial was over already: everything is as it was",

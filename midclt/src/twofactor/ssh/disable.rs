@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::super::daemon::{Daemon, Form};
 use super::wire::Status;
-use super::{JsonArg, RootArg, YesArg, failed, services_ssh, tell};
+use super::{JsonArg, RootArg, YesArg, failed, lock_if_possible, services_ssh, tell};
 use crate::cli::Connection;
 use crate::failure::Failure;
 use crate::{output, result};
@@ -42,11 +42,13 @@ pub(super) fn run(connection: &Connection, args: &DisableArgs) -> Result<(), Fai
     let daemon = Daemon::new(connection, COMMAND);
     let consent = args.yes.consent()?;
     consent.to(CAUTION, "Go on?")?;
+    let lock = lock_if_possible(&daemon, &system);
     let is_told = !system.root.is_host() || turn_off(&daemon);
     let mut done = Vec::new();
     let lifted = transaction::lift(&system, &mut |line| done.push(line));
     daemon.remark(&done);
     lifted.map_err(|error| failed(&error))?;
+    drop(lock);
     if system.root.is_host() {
         tell(&daemon, &system);
     }

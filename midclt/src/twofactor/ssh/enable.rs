@@ -187,11 +187,15 @@ impl Enabling<'_> {
     fn run(&self, connection: &Connection, plan: &Preflight, was_on: bool) -> Result<(), Failure> {
         let mut say = |line: String| self.daemon.remark(&[line]);
         let job = self.job(connection)?;
+        let lock = super::lock(self.daemon, self.system)?;
         let begun = transaction::begin(self.system, &plan.changes, &job, &mut say);
         let mut undo = begun
             .map_err(|error| failed(&error).with(["midclt: it was not turned on".to_owned()]))?;
         match self.try_it(&mut undo, was_on) {
-            Ok(trial) => self.end(&undo, trial.as_ref()),
+            Ok(trial) => {
+                drop(lock);
+                self.end(&undo, trial.as_ref())
+            }
             Err(failure) => {
                 // Said where it failed; the job that is armed tries again.
                 let _ = transaction::put_back(self.system, &undo, &mut say);
@@ -267,18 +271,26 @@ impl Enabling<'_> {
         let mut fate = Fate::Live;
         while fate == Fate::Live {
             thread::sleep(Duration::from_secs(1));
-            let status: Status = self.daemon.ask("auth.twofactor.status", &[])?;
-            fate = status.fate(trial.id);
+            let told: Option<Fate> = self
+                .daemon
+                .ask("auth.twofactor.trial", &[json!(trial.id)])?;
+            fate = told.unwrap_or(Fate::Over);
         }
+        let _lock = super::lock_if_possible(self.daemon, self.system);
+        // The job, or somebody else, may have been faster.
+        let now = Undo::read(&self.system.root).map_err(|error| failed(&error))?;
+        let now = now.filter(|now| now.is_same(undo));
         if fate == Fate::Kept {
-            undo::forget(&self.system.root).map_err(|error| failed(&error))?;
-            ::ssh::disarm();
+            if now.is_some() {
+                undo::forget(&self.system.root).map_err(|error| failed(&error))?;
+                ::ssh::disarm();
+            }
             return output::page(KEPT);
         }
-        let mut say = |line: String| self.daemon.remark(&[line]);
-        // As above.
-        let _ = transaction::put_back(self.system, undo, &mut say);
-        super::tell(self.daemon, self.system);
+        if let Some(now) = now {
+            // Said where it failed; the job that is armed tries again.
+            let _ = super::restore::put_back(self.daemon, self.system, &now);
+        }
         Err(Failure::told(
             "midclt: the time is up without a login with a code: everything is as it was",
         ))

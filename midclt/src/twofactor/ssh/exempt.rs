@@ -13,7 +13,7 @@ use serde_json::json;
 
 use super::super::daemon::{Daemon, Form};
 use super::super::{device, exempt as exemption, wire};
-use super::{JsonArg, YesArg, failed, tell, this_machine, time};
+use super::{JsonArg, YesArg, failed, lock, tell, this_machine, time};
 use crate::cli::Connection;
 use crate::failure::Failure;
 use crate::layout::table;
@@ -102,6 +102,7 @@ fn create(daemon: &Daemon<'_>, system: &System, args: &ExemptArgs) -> Result<(),
     );
     consent.to(&what, "Exempt it?")?;
     let request = json!({"username": account, "until": until, "reason": reason});
+    let _lock = lock(daemon, system)?;
     // Before anything is permitted: files that were changed by hand end it here.
     let old = current(system)?;
     let made: wire::Exemption = daemon.ask("auth.twofactor.exemption.create", &[request])?;
@@ -271,6 +272,7 @@ fn list(system: &System, form: Form) -> Result<(), Failure> {
 }
 
 fn delete(daemon: &Daemon<'_>, system: &System, account: &str, form: Form) -> Result<(), Failure> {
+    let _lock = lock(daemon, system)?;
     let jobs = current(system)?;
     let (ended, rest): (Vec<Job>, Vec<Job>) =
         jobs.into_iter().partition(|job| job.account == account);
@@ -286,14 +288,13 @@ fn delete(daemon: &Daemon<'_>, system: &System, account: &str, form: Form) -> Re
 
 /// Takes away the jobs whose day has come.
 pub(super) fn end_expired(daemon: &Daemon<'_>, system: &System, now: i64) -> Result<(), Failure> {
+    let is_over = |job: &Job| job.until <= now;
     // One that was changed by hand is a finding, and no reason not to look at the rest.
-    let Ok(jobs) = current(system) else {
-        return Ok(());
-    };
-    let (ended, rest): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.until <= now);
-    if ended.is_empty() {
+    if !current(system).is_ok_and(|jobs| jobs.iter().any(is_over)) {
         return Ok(());
     }
+    let _lock = lock(daemon, system)?;
+    let (ended, rest): (Vec<Job>, Vec<Job>) = current(system)?.into_iter().partition(is_over);
     end(daemon, system, &ended, &rest)?;
     for job in ended {
         daemon.remark(&[format!("the key of {} is over, and removed", job.account)]);

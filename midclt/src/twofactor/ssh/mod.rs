@@ -15,10 +15,11 @@ mod show;
 mod wire;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ::ssh::check::Report;
 use ::ssh::sshd::System;
-use ::ssh::{Error, Root};
+use ::ssh::{Error, Lock, Root};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
@@ -99,6 +100,30 @@ fn this_machine(command: &str) -> Result<System, Failure> {
 
 fn failed(error: &Error) -> Failure {
     Failure::told(format!("midclt: {error}"))
+}
+
+/// How long one command waits for another.
+const OTHERS_MAY_TAKE: Duration = Duration::from_secs(30);
+
+/// Whoever changes files holds this meanwhile, so that two do not undo each other's work. An image has
+/// nobody else.
+fn lock(daemon: &Daemon<'_>, system: &System) -> Result<Option<Lock>, Failure> {
+    if !system.root.is_host() {
+        return Ok(None);
+    }
+    let mut say = |line: String| daemon.remark(&[format!("midclt: {line}")]);
+    let taken = Lock::take(OTHERS_MAY_TAKE, &mut say);
+    taken.map(Some).map_err(|error| failed(&error))
+}
+
+/// The same for the ways back, which must come to their end also where another one is stopped: that
+/// one sees that its trial is over when it goes on.
+fn lock_if_possible(daemon: &Daemon<'_>, system: &System) -> Option<Lock> {
+    lock(daemon, system).unwrap_or_else(|failure| {
+        daemon.remark(&failure.lines);
+        daemon.remark(&["midclt: going on without it"]);
+        None
+    })
 }
 
 /// Looks at everything and tells the daemon.

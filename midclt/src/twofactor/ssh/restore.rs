@@ -6,13 +6,13 @@ use std::time::{Duration, Instant};
 
 use ::ssh::sshd::System;
 use ::ssh::undo::{self, Undo};
-use ::ssh::{Boot, transaction};
+use ::ssh::{Boot, guess, transaction};
 use clap::Args;
-use client::Error;
+use serde_json::json;
 
 use super::super::daemon::{Daemon, read};
-use super::wire::{Fate, Settings, Status};
-use super::{failed, tell, this_machine};
+use super::wire::Fate;
+use super::{failed, lock_if_possible, tell, this_machine, time};
 use crate::cli::Connection;
 use crate::failure::Failure;
 
@@ -48,23 +48,27 @@ pub(super) fn run(connection: &Connection, args: &RestoreArgs) -> Result<(), Fai
         if !wait(&system, &undo)? {
             return Ok(());
         }
-        return until_settled(&daemon, &system);
+        return until_settled(&daemon, &system, &undo.until);
     }
-    if trial_id(&undo).is_some() {
+    if let Some(id) = trial_id(&undo) {
         // Where it cannot be asked, its own deadline ends its part.
-        let _ = daemon.try_call("auth.twofactor.rollback", &[]);
+        let _ = daemon.try_call("auth.twofactor.rollback", &[json!(id)]);
     }
-    put_back(&daemon, &system, &undo)
+    let _lock = lock_if_possible(&daemon, &system);
+    match read_undo(&system)? {
+        Some(undo) => put_back(&daemon, &system, &undo),
+        None => Ok(()),
+    }
 }
 
 /// A disk may be full, a file not be ours to change for a while: SSH must not stay as it is for that.
-fn until_settled(daemon: &Daemon<'_>, system: &System) -> Result<(), Failure> {
-    while let Some(undo) = read_undo(system)? {
-        match settle(daemon, system, &undo) {
-            Ok(()) => break,
-            Err(failure) => daemon.remark(&failure.lines),
+fn until_settled(daemon: &Daemon<'_>, system: &System, until: &Boot) -> Result<(), Failure> {
+    // Another one has its own job.
+    while let Some(undo) = read_undo(system)?.filter(|undo| undo.until == *until) {
+        if let Err(failure) = settle(daemon, system, &undo) {
+            daemon.remark(&failure.lines);
+            thread::sleep(AGAIN);
         }
-        thread::sleep(AGAIN);
     }
     Ok(())
 }
@@ -94,49 +98,46 @@ fn wait(system: &System, undo: &Undo) -> Result<bool, Failure> {
     }
 }
 
-/// At the end: what the daemon has kept is kept; all else is put back, also where it does not answer.
+/// At the end: what is kept is kept; all else is put back, also where nobody can say.
 pub(super) fn settle(daemon: &Daemon<'_>, system: &System, undo: &Undo) -> Result<(), Failure> {
-    let began = Instant::now();
-    let Some(id) = trial_id(undo) else {
-        return put_back(daemon, system, undo);
+    let fate = match trial_id(undo) {
+        None => Some(Fate::Over),
+        Some(id) => last_fate(daemon, id),
     };
-    let mut last;
-    loop {
-        last = fate(daemon, id);
-        match last {
-            Some(Fate::Kept) => {
-                return undo::forget(&system.root).map_err(|error| failed(&error));
-            }
-            Some(Fate::Live) | None if began.elapsed() < PATIENCE => {
-                thread::sleep(Duration::from_secs(1));
-            }
-            _ => break,
-        }
+    let _lock = lock_if_possible(daemon, system);
+    // It may have taken a while, and others may have decided.
+    let Some(undo) = read_undo(system)?.filter(|now| now.is_same(undo)) else {
+        return Ok(());
+    };
+    if fate == Some(Fate::Kept) {
+        return undo::forget(&system.root).map_err(|error| failed(&error));
     }
-    if last == Some(Fate::Live) {
-        // Settings and files go together.
-        let _ = daemon.try_call("auth.twofactor.rollback", &[]);
+    if fate.is_none() {
+        daemon.remark(&["midclt: nobody can say whether the trial was kept"]);
+        // Putting back is more than the sign of it.
+        let _ = guess::note(&system.root, &time::minute(time::now()));
     }
-    put_back(daemon, system, undo)
+    put_back(daemon, system, &undo)
 }
 
-/// What became of the daemon's trial; None where it does not answer.
-fn fate(daemon: &Daemon<'_>, id: i64) -> Option<Fate> {
-    match daemon.try_call("auth.twofactor.status", &[]) {
-        Ok(answer) => read(&answer).ok().map(|status: Status| status.fate(id)),
-        // It is there: one record that cannot be read is no reason to let people in without a code. Its
-        // trial is over by now, so what is in force is what was kept.
-        Err(Error::Call(_)) => {
-            let answer = daemon.try_call("auth.twofactor.config", &[]).ok()?;
-            let settings: Settings = read(&answer).ok()?;
-            Some(if settings.services.ssh {
-                Fate::Kept
-            } else {
-                Fate::Over
-            })
+/// What became of the daemon's trial whose time is up; None where nobody can say.
+fn last_fate(daemon: &Daemon<'_>, id: i64) -> Option<Fate> {
+    let began = Instant::now();
+    while began.elapsed() < PATIENCE {
+        match fate(daemon, id) {
+            Some(Fate::Live) | None => thread::sleep(Duration::from_secs(1)),
+            known => return known,
         }
-        Err(_) => None,
     }
+    // Settings and files go together.
+    let _ = daemon.try_call("auth.twofactor.rollback", &[json!(id)]);
+    fate(daemon, id).filter(|fate| *fate != Fate::Live)
+}
+
+/// What became of the daemon's trial. Where the daemon does not answer, the state beside it does.
+pub(super) fn fate(daemon: &Daemon<'_>, id: i64) -> Option<Fate> {
+    let answer = daemon.try_call("auth.twofactor.trial", &[json!(id)]).ok()?;
+    read(&answer).ok().flatten()
 }
 
 /// Puts the files back, says so, and tells the daemon.
