@@ -14,6 +14,9 @@ use crate::params::{At, Field, Issues, decode_object, fields};
 /// The finding that sshd takes keys in hardware only with their PIN or finger.
 pub(super) const VERIFY_REQUIRED: &str = "VERIFY_REQUIRED";
 
+/// The finding that files were put back on a guess.
+pub(super) const PUT_BACK: &str = "PUT_BACK";
+
 /// More findings or doors than a page has lines are no help.
 const MOST: usize = 64;
 
@@ -173,7 +176,7 @@ pub(crate) struct Sshd {
     /// Whether it asks middlewared in every way in that it has.
     pub(super) ready: bool,
     /// When that was found, in seconds since 1970, UTC.
-    at: u64,
+    pub(super) at: u64,
     /// What the drop-in asks for before the code: a password or a key, or a key alone. Null where there
     /// is no drop-in.
     pub(super) mode: Option<Mode>,

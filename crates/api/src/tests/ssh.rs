@@ -175,3 +175,43 @@ fn status_says_what_sshd_still_does() {
     machine.update(json!({ "services": { "ssh": false } }));
     assert!(!machine.warns(still));
 }
+
+/// What was found once does not count for ever: sshd's files may have been changed since.
+#[test]
+fn an_old_report_is_warned_of() {
+    const DAY: u64 = 24 * 60 * 60;
+    let old = "Nobody has looked whether sshd asks";
+    let mut machine = Machine::new();
+    machine.admit_everybody();
+    machine.up = Some(3 * DAY);
+    machine.update(json!({ "enabled": true, "services": { "ssh": true } }));
+    machine.now += 2 * DAY;
+    assert!(!machine.warns(old));
+    machine.now += 1;
+    assert!(machine.warns(old));
+    machine.report_sshd(report(true));
+    assert!(!machine.warns(old));
+    // Started anew an hour ago.
+    machine.now += 2 * 60 * 60;
+    machine.up = Some(60 * 60);
+    assert!(machine.warns(old));
+    machine.up = Some(60);
+    assert!(!machine.warns(old), "it is still to come");
+    machine.up = Some(60 * 60);
+    machine.report_sshd(report(false));
+    assert!(!machine.warns(old), "there is another warning for that");
+    machine.update(json!({ "services": { "ssh": false } }));
+    assert!(!machine.warns(old));
+}
+
+#[test]
+fn a_guess_is_warned_of() {
+    let mut machine = Machine::new();
+    let guess = "nobody could say whether it was kept";
+    let mut found = report(false);
+    machine.report_sshd(found.clone());
+    assert!(!machine.warns(guess));
+    found["findings"][0]["code"] = json!("PUT_BACK");
+    machine.report_sshd(found);
+    assert!(machine.warns(guess));
+}

@@ -33,6 +33,21 @@ pub struct Report {
     pub doors: Vec<Door>,
 }
 
+impl Report {
+    /// Of a machine that could not be looked at, for this reason: nobody knows whether sshd asks.
+    #[must_use]
+    pub fn unseen(why: &str) -> Self {
+        let one_line: String = why.chars().filter(|c| !c.is_control()).collect();
+        let text = format!("what sshd does cannot be found out: {one_line}");
+        Self {
+            ready: false,
+            mode: None,
+            findings: vec![Finding::error(Code::NotProvable, text).cure("midclt 2fa ssh check")],
+            doors: Vec::new(),
+        }
+    }
+}
+
 const ENABLE: &str = "midclt 2fa ssh enable";
 
 /// Looks at everything, and changes nothing. `now` is in Unix seconds.

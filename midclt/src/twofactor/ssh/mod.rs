@@ -126,9 +126,10 @@ fn lock_if_possible(daemon: &Daemon<'_>, system: &System) -> Option<Lock> {
     })
 }
 
-/// Looks at everything and tells the daemon.
+/// Looks at everything and tells the daemon. Where looking fails, that is what is told: nobody knows
+/// then whether sshd asks.
 fn report(daemon: &Daemon<'_>, system: &System) -> Result<Report, Failure> {
-    let report = look(system)?;
+    let report = look(system).unwrap_or_else(|failure| unseen(&failure));
     daemon.call("auth.twofactor.ssh.report", &[json::report(&report)])?;
     Ok(report)
 }
@@ -137,12 +138,15 @@ fn look(system: &System) -> Result<Report, Failure> {
     ::ssh::check::check(system, time::now()).map_err(|error| failed(&error))
 }
 
+fn unseen(failure: &Failure) -> Report {
+    let text = failure.lines.join(" ");
+    Report::unseen(text.trim_start_matches("midclt: "))
+}
+
 /// After something was done: the daemon should know, and where it does not, the next check tells it.
 fn tell(daemon: &Daemon<'_>, system: &System) {
-    if let Ok(report) = look(system) {
-        // Nothing depends on it here.
-        let _ = daemon.try_call("auth.twofactor.ssh.report", &[json::report(&report)]);
-    }
+    // Nothing depends on it here.
+    let _ = report(daemon, system);
 }
 
 /// The change of settings that goes with the files.

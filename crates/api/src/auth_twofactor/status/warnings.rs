@@ -1,11 +1,11 @@
 //! What is not as it should be, with the cure.
 
 use breakglass::Grant;
-use twofactor::{Policy, SecurityKeys, Settings, Unenrolled, UnixTime};
+use twofactor::{Clocks, Policy, SecurityKeys, Settings, Unenrolled, UnixTime};
 
 use super::report::Report;
 use crate::CallError;
-use crate::auth_twofactor::ssh::{Sshd, VERIFY_REQUIRED};
+use crate::auth_twofactor::ssh::{PUT_BACK, Sshd, VERIFY_REQUIRED};
 use crate::method::Reading;
 
 /// A code that is good for longer than this is worth a word (NIST SP 800-63B).
@@ -17,12 +17,15 @@ const TOLERATED_SECS: u64 = 60;
 /// Where an override is.
 const FILE: &str = "/run/middleware-override/override";
 
+/// How long a report about sshd counts as fresh: one may be late, or lost.
+const REPORT_SECS: u64 = 2 * 24 * 60 * 60;
+
 /// What warnings are made of.
 pub(super) struct Facts {
     settings: Settings,
     policy: Policy,
     for_everybody: bool,
-    synchronised: bool,
+    clocks: Clocks,
     /// The latest time that was seen, where it is ahead of the clock.
     ahead: Option<UnixTime>,
     overriding: Option<Grant>,
@@ -51,7 +54,7 @@ impl Facts {
                 .bypasses
                 .iter()
                 .any(|bypass| bypass.username.is_none()),
-            synchronised: read.clocks.synchronised,
+            clocks: read.clocks,
             ahead: (latest.since(now) > TOLERATED_SECS).then_some(latest),
             overriding: read.tx.overriding().map(|found| found.grant.clone()),
             has_stale_override: read.tx.has_stale_override(),
@@ -79,6 +82,8 @@ impl Facts {
             self.everybody(),
             self.allowed(),
             self.sshd(),
+            self.put_back(),
+            self.old_report(),
             self.drop_in(),
             self.security_keys(),
             self.clock(),
@@ -143,6 +148,24 @@ impl Facts {
         (self.settings.asks(Settings::SSHD) && !is_ready).then(|| message.to_owned())
     }
 
+    fn put_back(&self) -> Option<String> {
+        let is_guess = self.sshd.as_ref().is_some_and(|sshd| sshd.has(PUT_BACK));
+        let message = "A trial of SSH was put back though nobody could say whether it was kept: codes \
+            may be wanted, and are not asked for. Decide: midclt 2fa ssh enable, or midclt 2fa ssh \
+            disable";
+        is_guess.then(|| message.to_owned())
+    }
+
+    /// A timer looks each day, and so does every start of the machine.
+    fn old_report(&self) -> Option<String> {
+        let sshd = self.sshd.as_ref().filter(|sshd| sshd.ready)?;
+        let message = "Nobody has looked whether sshd asks for codes for two days, or since the machine \
+            was started. Why not: systemctl status middlewared-sshd.service. To look: midclt 2fa ssh \
+            check --report";
+        let counts = self.settings.asks(Settings::SSHD) && is_old(sshd, self.clocks);
+        counts.then(|| message.to_owned())
+    }
+
     fn drop_in(&self) -> Option<String> {
         let mode = self.sshd.as_ref().and_then(|sshd| sshd.mode);
         let message = "sshd still wants keyboard-interactive from everybody: batch clients stay \
@@ -163,7 +186,7 @@ impl Facts {
     fn clock(&self) -> Option<String> {
         let message = "Nothing keeps the clock right; once it is half a minute wrong, right codes \
             are refused. To see what should keep it: timedatectl status";
-        (!self.synchronised).then(|| message.to_owned())
+        (!self.clocks.synchronised).then(|| message.to_owned())
     }
 
     fn ahead(&self) -> Option<String> {
@@ -239,6 +262,14 @@ impl Facts {
             )
         })
     }
+}
+
+/// Whether a report is of another boot, or too long ago. After a start it has some minutes to come.
+fn is_old(sshd: &Sshd, clocks: Clocks) -> bool {
+    const STARTING_SECS: u64 = 10 * 60;
+    let age = clocks.wall.since(UnixTime::from_secs(sshd.at));
+    let is_of_this_boot = age <= clocks.boot.secs || clocks.boot.secs < STARTING_SECS;
+    age > REPORT_SECS || !is_of_this_boot
 }
 
 /// `1 account`, `has`; `2 accounts`, `have`.
