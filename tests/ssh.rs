@@ -16,5 +16,6 @@ mod peers;
 mod root;
 mod standing;
 mod switching;
+mod trials;
 
 mod ways;

@@ -13,21 +13,21 @@ use super::door::{CODE, PASSWORD};
 
 /// A machine where two-factor authentication is on and sshd does not ask yet. Alice has a phone and
 /// recovery codes, root a key and a password; whoever else has an account here is not asked.
-struct Fresh {
-    machine: Machine,
-    daemon: Daemon,
+pub(super) struct Fresh {
+    pub(super) machine: Machine,
+    pub(super) daemon: Daemon,
     codes: Vec<String>,
 }
 
 /// What a command said.
-struct Said {
-    exit: Option<i32>,
-    stdout: String,
-    stderr: String,
+pub(super) struct Said {
+    pub(super) exit: Option<i32>,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
 }
 
 impl Fresh {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut machine = Machine::new();
         machine.install_module(&testkit::pam_module());
         machine.add_accounts(&[("alice", "word-of-alice")]);
@@ -69,7 +69,7 @@ impl Fresh {
         }
     }
 
-    fn ssh(&self, words: &str) -> Said {
+    pub(super) fn ssh(&self, words: &str) -> Said {
         let program = testkit::binaries::midclt();
         let words = words.split(' ');
         let all = [program.to_str().unwrap(), "2fa", "ssh"]
@@ -78,7 +78,7 @@ impl Fresh {
         said(&self.machine.run(all))
     }
 
-    fn done(&self, words: &str) -> Said {
+    pub(super) fn done(&self, words: &str) -> Said {
         let said = self.ssh(words);
         assert_eq!(
             said.exit,
@@ -90,12 +90,12 @@ impl Fresh {
         said
     }
 
-    fn status(&self) -> Value {
+    pub(super) fn status(&self) -> Value {
         let answer = self.daemon.midclt_ok(["call", "auth.twofactor.status"]);
         serde_json::from_str(&answer).unwrap()
     }
 
-    fn files(&self) -> (String, bool, bool) {
+    pub(super) fn files(&self) -> (String, bool, bool) {
         let exists = |path| self.machine.path(path).exists();
         (self.machine.read(STACK), exists(DROPIN), exists(UNDO))
     }
@@ -106,7 +106,7 @@ impl Fresh {
 
     /// Whether a password alone lets alice in.
     #[track_caller]
-    fn asks(&self, expected: bool) {
+    pub(super) fn asks(&self, expected: bool) {
         let outcome = self.by_password().run();
         assert_eq!(outcome.is_in, !expected, "{outcome:?}");
         assert_eq!(
@@ -117,7 +117,7 @@ impl Fresh {
     }
 
     #[track_caller]
-    fn logs_in_with_a_code(&self, which: usize) {
+    pub(super) fn logs_in_with_a_code(&self, which: usize) {
         let outcome = self.by_password().code(&self.codes[which]).run();
         assert!(outcome.is_in, "{outcome:?}");
         assert_eq!(outcome.prompts, [PASSWORD, CODE]);
