@@ -11,3 +11,4 @@ mod loud;
 mod overriding;
 mod scene;
 mod secrecy;
+mod versions;
