@@ -44,9 +44,22 @@ impl Accounts {
         database
     }
 
+    /// Those of a machine, which has an `/etc` of its own.
+    pub(crate) fn of_machine(machine: &Namespace) -> Self {
+        let passwd = machine.path(Path::new("/etc/passwd"));
+        Self { passwd }
+    }
+
     /// From now on, these are the accounts besides root: names with their uids.
     pub fn set(&self, accounts: &[(&str, u32)]) {
         replace(&self.passwd, &lines(accounts));
+    }
+
+    /// Takes away all but root, for as long as what is returned lives.
+    pub(crate) fn away(&self) -> Away<'_> {
+        let kept = fs::read_to_string(&self.passwd).expect("read the accounts");
+        self.set(&[]);
+        Away { of: self, kept }
     }
 
     /// From now on, whoever asks waits: as for a directory server that does not answer.
@@ -60,6 +73,18 @@ impl Accounts {
             .expect("hold the fifo");
         fs::rename(&fifo, &self.passwd).expect("replace the accounts");
         Hang { handle }
+    }
+}
+
+/// Accounts that are away.
+pub(crate) struct Away<'a> {
+    of: &'a Accounts,
+    kept: String,
+}
+
+impl Drop for Away<'_> {
+    fn drop(&mut self) {
+        replace(&self.of.passwd, &self.kept);
     }
 }
 

@@ -182,6 +182,7 @@ impl Builder {
     pub(crate) fn on_machine(mut self, machine: &Arc<Namespace>, socket: &Path) -> Self {
         self.setup.socket = machine.path(socket);
         self.setup.bound_at = socket.to_path_buf();
+        self.setup.accounts = Some(Accounts::of_machine(machine));
         self.setup.namespace = Some(Arc::clone(machine));
         self
     }

@@ -116,8 +116,10 @@ impl Daemon {
         self.unenrolled("ALLOW");
     }
 
-    /// What happens to accounts without a device: `ALLOW` or `DENY`.
+    /// What happens to accounts without a device: `ALLOW` or `DENY`. That is refused where somebody would
+    /// be locked out, so accounts of its own are away meanwhile.
     pub fn unenrolled(&self, fate: &str) {
+        let _away = self.setup.accounts.as_ref().map(Accounts::away);
         let policy = json!([{"unenrolled": fate}]);
         self.connect().call("auth.twofactor.policy.update", policy);
     }
