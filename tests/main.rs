@@ -40,5 +40,6 @@ mod support;
 mod terminal;
 mod throttle;
 mod trial;
+mod web;
 mod wire;
 mod words;

@@ -69,6 +69,17 @@ struct File {
     issuer: Option<String>,
     product: Option<String>,
     max_connections: Option<usize>,
+    #[serde(default)]
+    web: WebFile,
+}
+
+/// What the file says of the web's socket.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WebFile {
+    socket: Option<PathBuf>,
+    administrators: Option<String>,
+    password: Option<PathBuf>,
 }
 
 /// What is in force.
@@ -84,6 +95,30 @@ pub(crate) struct Config {
     pub(crate) identity: Identity,
     /// How many connections the socket has at most.
     pub(crate) max_connections: usize,
+    /// The socket of the web service.
+    pub(crate) web: Web,
+}
+
+/// The socket of the web service.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Web {
+    /// Where to listen, unless a socket of the name `web` is passed; nowhere if it is not given.
+    pub(crate) socket: Option<PathBuf>,
+    /// The group whose members are administrators.
+    pub(crate) administrators: String,
+    /// Where passwords are checked.
+    pub(crate) password: PathBuf,
+}
+
+impl Web {
+    fn new(file: WebFile) -> Self {
+        let password = file.password;
+        Self {
+            socket: file.socket,
+            administrators: file.administrators.unwrap_or_else(|| "sudo".to_owned()),
+            password: password.unwrap_or_else(|| "/run/middlewared/password.sock".into()),
+        }
+    }
 }
 
 impl Config {
@@ -121,6 +156,7 @@ impl Config {
                 product: file.product.unwrap_or_else(|| "Linux".to_owned()),
             },
             max_connections: file.max_connections.unwrap_or(1024),
+            web: Web::new(file.web),
         }
     }
 
@@ -137,6 +173,12 @@ impl Config {
         if !(2..=100_000).contains(&self.max_connections) {
             bail!("max_connections must be between 2 and 100000");
         }
+        if self.web.administrators.is_empty() || self.web.administrators.contains(['\0', '\n']) {
+            bail!("web.administrators must be the name of a group");
+        }
+        if self.web.socket.as_ref() == Some(&self.socket) {
+            bail!("web.socket must be another one than socket, which is root's");
+        }
         Ok(())
     }
 }
@@ -148,7 +190,13 @@ impl fmt::Display for Config {
         writeln!(f, "log = \"{}\"", self.log)?;
         writeln!(f, "issuer = {:?}", self.identity.issuer)?;
         writeln!(f, "product = {:?}", self.identity.product)?;
-        writeln!(f, "max_connections = {}", self.max_connections)
+        writeln!(f, "max_connections = {}", self.max_connections)?;
+        writeln!(f, "\n[web]")?;
+        if let Some(socket) = &self.web.socket {
+            writeln!(f, "socket = {:?}", socket.to_string_lossy())?;
+        }
+        writeln!(f, "administrators = {:?}", self.web.administrators)?;
+        writeln!(f, "password = {:?}", self.web.password.to_string_lossy())
     }
 }
 
@@ -190,8 +238,13 @@ mod tests {
 
     #[test]
     fn what_is_shown_can_be_read_back() {
-        let config = load("log = \"debug\"\nmax_connections = 7\n", &[]).unwrap();
-        assert_eq!(load(&config.to_string(), &[]).unwrap(), config);
+        for file in [
+            "log = \"debug\"\nmax_connections = 7\n",
+            "[web]\nsocket = \"/a\"\nadministrators = \"wheel\"\npassword = \"/b\"\n",
+        ] {
+            let config = load(file, &[]).unwrap();
+            assert_eq!(load(&config.to_string(), &[]).unwrap(), config);
+        }
     }
 
     #[test]
@@ -203,6 +256,9 @@ mod tests {
             ("issuer = \"a:b\"\n", "without a colon"),
             ("max_connections = 1\n", "between 2 and 100000"),
             ("= =\n", "line 1"),
+            ("[web]\nadministrators = \"\"\n", "web.administrators"),
+            ("socket = \"/a\"\n[web]\nsocket = \"/a\"\n", "another one"),
+            ("[web]\nport = 1\n", "port"),
         ] {
             let error = format!("{:#}", load(file, &[]).unwrap_err());
             assert!(error.contains(shown), "{file}: {error}");

@@ -21,12 +21,15 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
-use crate::listener::Connection;
+use crate::listener::{Connection, Entrance};
 use crate::service::Reply;
 use crate::websocket::FIRST_CALL;
 use crate::{rpc, websocket};
 
 const PATH: &str = "/api/current";
+
+/// Who is behind the web service. Only its own socket honours it.
+const PEER: HeaderName = HeaderName::from_static("x-middlewared-peer");
 
 /// How long a client may take to send a whole head or body, and how long it may be idle before it
 /// has upgraded.
@@ -75,12 +78,18 @@ async fn react(
     }
     match *request.method() {
         Method::GET => Ok(upgrade(request, connection)),
-        Method::POST => Ok(post(request, &connection).await),
+        // A single request signs nobody in.
+        Method::POST if connection.entrance == Entrance::Root => {
+            Ok(post(request, &connection).await)
+        }
         _ => {
+            let allowed = match connection.entrance {
+                Entrance::Root => "GET, POST",
+                Entrance::Web => "GET",
+            };
             let mut refusal = plain(StatusCode::METHOD_NOT_ALLOWED, "405: Method Not Allowed");
-            refusal
-                .headers_mut()
-                .insert(ALLOW, HeaderValue::from_static("GET, POST"));
+            let headers = refusal.headers_mut();
+            headers.insert(ALLOW, HeaderValue::from_static(allowed));
             Ok(refusal)
         }
     }
@@ -93,6 +102,7 @@ fn upgrade(request: Request<Incoming>, connection: Arc<Connection>) -> Reaction 
         Ok(accept) => accept,
         Err(refusal) => return plain(StatusCode::BAD_REQUEST, &refusal),
     };
+    let address = address(request.headers());
     tokio::spawn(async move {
         let Ok(upgraded) = timeout(PATIENCE, hyper::upgrade::on(request)).await else {
             return;
@@ -104,7 +114,8 @@ fn upgrade(request: Request<Incoming>, connection: Arc<Connection>) -> Reaction 
         else {
             return;
         };
-        websocket::serve(parts.io.into_inner(), parts.read_buf, connection).await;
+        let stream = (parts.io.into_inner(), parts.read_buf);
+        websocket::serve(stream, connection, &address).await;
     });
     let mut switch = Response::new(Full::default());
     *switch.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
@@ -142,6 +153,16 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, token: &str) -> bool {
         .any(|value| value.trim().eq_ignore_ascii_case(token))
 }
 
+/// The address of whoever is behind the web service, which it tells with the upgrade. On root's socket it
+/// says nothing to anybody. Told twice, it is not told.
+fn address(headers: &HeaderMap) -> String {
+    let mut told = headers.get_all(PEER).iter();
+    match (told.next(), told.next()) {
+        (Some(address), None) => address.to_str().unwrap_or_default().to_owned(),
+        _ => String::new(),
+    }
+}
+
 async fn post(request: Request<Incoming>, connection: &Connection) -> Reaction {
     if !connection.allowed {
         return json(StatusCode::FORBIDDEN, rpc::not_authorized(&None));
@@ -159,7 +180,8 @@ async fn post(request: Request<Incoming>, connection: &Connection) -> Reaction {
         Err(reply) => Some(reply),
         Ok(request) => {
             connection.slot.set_busy(true);
-            let mut session = Session::without_events();
+            let mut session =
+                Session::without_events().with_sessions(connection.service.sessions());
             let reply = match connection
                 .service
                 .call(&mut session, connection.peer, request)

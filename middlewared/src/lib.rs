@@ -13,6 +13,7 @@ mod listener;
 mod logging;
 mod once;
 mod owner;
+mod password;
 mod peer;
 mod pool;
 mod queue;

@@ -18,15 +18,26 @@ pub(crate) struct Connection {
     pub(crate) peer: Peer,
     /// Whether the peer may call methods.
     pub(crate) allowed: bool,
+    pub(crate) entrance: Entrance,
     pub(crate) slot: Slot,
     /// True when the daemon stops. The server waits until every copy of this is dropped.
     pub(crate) stop: watch::Receiver<bool>,
+}
+
+/// Which socket it is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrance {
+    /// Root's, where the peer's user says who it is.
+    Root,
+    /// The web's, where people sign in.
+    Web,
 }
 
 /// A socket with its rules.
 pub(crate) struct Door {
     pub(crate) listener: UnixListener,
     pub(crate) admission: Admission,
+    pub(crate) entrance: Entrance,
     pub(crate) connections: Arc<Connections>,
 }
 
@@ -72,6 +83,7 @@ fn welcome(door: &Door, stream: UnixStream, service: &Arc<Service>, stop: &watch
         service,
         peer,
         allowed,
+        entrance: door.entrance,
         slot,
         stop,
     });

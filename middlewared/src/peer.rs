@@ -17,12 +17,25 @@ fn overflow_uid() -> u32 {
 pub(crate) struct Admission {
     /// The daemon's own user, where it made the socket itself (a developer, the quickstart).
     own_uid: Option<u32>,
+    /// Whoever the socket's file mode lets in: there one has to sign in.
+    is_open: bool,
 }
 
 impl Admission {
     /// For a socket that was passed by systemd: root alone.
     pub(crate) const fn root_only() -> Self {
-        Self { own_uid: None }
+        Self {
+            own_uid: None,
+            is_open: false,
+        }
+    }
+
+    /// For the web's socket, where nobody has rights by who they are.
+    pub(crate) const fn anybody() -> Self {
+        Self {
+            own_uid: None,
+            is_open: true,
+        }
     }
 
     /// For a socket that this process made: root, and whoever runs it.
@@ -30,12 +43,13 @@ impl Admission {
         let uid = nix::unistd::geteuid().as_raw();
         Self {
             own_uid: Some(uid).filter(|uid| *uid != overflow_uid()),
+            is_open: false,
         }
     }
 
     /// Whether `peer` may call methods.
     pub(crate) fn allows(self, peer: Peer) -> bool {
-        peer.uid == 0 || self.own_uid == Some(peer.uid)
+        self.is_open || peer.uid == 0 || self.own_uid == Some(peer.uid)
     }
 }
 
@@ -70,6 +84,7 @@ mod tests {
         };
         let own = Admission {
             own_uid: Some(1000),
+            is_open: false,
         };
         for (admission, uid, allowed) in [
             (Admission::root_only(), 0, true),

@@ -172,7 +172,7 @@ fn stopped() -> CallError {
 mod tests {
     use std::time::Duration;
 
-    use api::{Identity, Prepared, RawParams, Reading, Started};
+    use api::{Access, Identity, Prepared, RawParams, Reading, Started};
     use futures_util::FutureExt;
     use serde_json::{Value, json};
     use store::{Peer, Reader, Store};
@@ -201,7 +201,11 @@ mod tests {
             });
             Self {
                 reader: store.reader().unwrap(),
-                caller: Caller { peer, identity },
+                caller: Caller {
+                    peer,
+                    identity,
+                    access: Access::root(),
+                },
                 _dir: dir,
             }
         }
@@ -209,7 +213,10 @@ mod tests {
         /// A call that is ready for the writer.
         fn call(&mut self, name: &str, params: Vec<Value>) -> WriteCall {
             let method = api::find(name).unwrap();
-            match method.prepare(RawParams::Positional(params)).unwrap() {
+            match method
+                .prepare(&self.caller.access, RawParams::Positional(params))
+                .unwrap()
+            {
                 Prepared::Write(call) => call,
                 Prepared::Slow(call) => {
                     let identity = &self.caller.identity;
@@ -219,6 +226,7 @@ mod tests {
                             tx,
                             identity,
                             clocks,
+                            access: &self.caller.access,
                         })
                     });
                     match start.unwrap() {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use api::{SessionRules, Sessions};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::{Mode, umask};
 use sd_notify::NotifyState;
@@ -15,13 +16,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
-use crate::config::{Config, Flags};
+use crate::config::{Config, Flags, Web};
 use crate::connections::Connections;
-use crate::listener::{Door, accept};
+use crate::listener::{Door, Entrance, accept};
 use crate::logging::Log;
+use crate::password;
 use crate::queue::Queue;
 use crate::service::Service;
-use crate::socket::Socket;
+use crate::socket::Sockets;
 use crate::writer::{self, HOUSEKEEPING};
 
 /// How long calls in flight have when the daemon stops.
@@ -45,15 +47,16 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
     if !clock::sync_state().synchronised {
         tracing::warn!("nothing keeps the clock right (see timedatectl): codes may be refused");
     }
-    let socket = Socket::open(&config.socket)?;
+    let sockets = Sockets::open(&config.socket, config.web.socket.as_deref())?;
     let reader = store.reader()?;
     let (writes, thread) = writer::start(store, config.identity.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
-    let service = Service::new(reader, config.identity.clone(), writes);
-    runtime.block_on(serve(flags, config, &log, socket, Arc::new(service)))?;
+    let sessions = sessions(&config.web);
+    let service = Service::new(reader, config.identity.clone(), writes, sessions);
+    runtime.block_on(serve(flags, config, &log, sockets, Arc::new(service)))?;
     // What still waits for a client that does not read is dropped, and with it the queue.
     runtime.shutdown_timeout(Duration::ZERO);
     // The writer finishes what was handed in and closes the store.
@@ -68,18 +71,27 @@ async fn serve(
     flags: &Flags,
     config: &Config,
     log: &Log,
-    socket: Socket,
+    sockets: Sockets,
     service: Arc<Service>,
 ) -> anyhow::Result<()> {
     let mut signals = Signals::listen()?;
-    socket.listener.set_nonblocking(true)?;
-    let door = Door {
-        listener: UnixListener::from_std(socket.listener.try_clone()?)?,
-        admission: socket.admission,
-        connections: Connections::new(config.max_connections),
-    };
     let (stop, stopping) = watch::channel(false);
-    tokio::spawn(accept(door, Arc::clone(&service), stopping));
+    let web = sockets.web.as_ref().map(|web| (web, Entrance::Web));
+    for (socket, entrance) in [Some((&sockets.root, Entrance::Root)), web]
+        .into_iter()
+        .flatten()
+    {
+        socket.listener.set_nonblocking(true)?;
+        let door = Door {
+            listener: UnixListener::from_std(socket.listener.try_clone()?)?,
+            admission: socket.admission,
+            entrance,
+            // A crowd at the one takes no place at the other.
+            connections: Connections::new(config.max_connections),
+        };
+        tokio::spawn(accept(door, Arc::clone(&service), stopping.clone()));
+    }
+    drop(stopping);
     // What only reads is answered from now on. The writer has all of the database to look through first,
     // and is gone if it is damaged: its thread knows why.
     if !service.writes().beat().await {
@@ -101,6 +113,15 @@ async fn serve(
         tracing::warn!("some clients did not read their answers in time");
     }
     Ok(())
+}
+
+/// Who is signed in on the web, and how that comes about.
+fn sessions(web: &Web) -> Arc<Sessions> {
+    let path = web.password.clone();
+    Sessions::new(SessionRules {
+        administrators: web.administrators.clone(),
+        check_password: Box::new(move |question| password::check(&path, question)),
+    })
 }
 
 struct Signals {

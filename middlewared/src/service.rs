@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use api::{
-    Answer, CallError, Caller, Identity, Prepared, Reading, Session, SlowCall, Started, Work,
-    WriteCall,
+    Access, Answer, Burden, CallError, Caller, Identity, Prepared, Reading, Session, Sessions,
+    SlowCall, Started, Work, WriteCall,
 };
 use store::{Peer, Reader};
 
@@ -32,16 +32,27 @@ pub(crate) struct Service {
     identity: RwLock<Arc<Identity>>,
     pool: Pool,
     writes: Queue,
+    sessions: Arc<Sessions>,
 }
 
 impl Service {
-    pub(crate) fn new(reader: Reader, identity: Identity, writes: Queue) -> Self {
+    pub(crate) fn new(
+        reader: Reader,
+        identity: Identity,
+        writes: Queue,
+        sessions: Arc<Sessions>,
+    ) -> Self {
         Self {
             reader: Mutex::new(reader),
             identity: RwLock::new(Arc::new(identity)),
             pool: Pool::default(),
             writes,
+            sessions,
         }
+    }
+
+    pub(crate) const fn sessions(&self) -> &Arc<Sessions> {
+        &self.sessions
     }
 
     pub(crate) const fn writes(&self) -> &Queue {
@@ -61,7 +72,8 @@ impl Service {
         Arc::clone(&identity.unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Runs a request of a peer who may.
+    /// Runs a request of a peer who may use the socket; whether this method is for whoever is there is
+    /// decided by [`api::Method::prepare`].
     pub(crate) fn call(&self, session: &mut Session, peer: Peer, request: Request) -> Reply {
         let Request { id, method, params } = request;
         let Some(method) = api::find(&method) else {
@@ -70,29 +82,35 @@ impl Service {
             return Reply::Now(rpc::unknown_method(&id));
         };
         tracing::debug!(method = method.name, pid = peer.pid, "call");
-        match method.prepare(params) {
+        let access = session.access(method.name, clock::since_boot().as_secs());
+        let caller = Caller {
+            peer: acting(peer, &access),
+            identity: self.identity(),
+            access,
+        };
+        match method.prepare(&caller.access, params) {
             Err(error) => refuse(&id, error),
-            Ok(Prepared::Session(run)) => now(&id, || run(session)),
-            Ok(Prepared::Read(run)) => now(&id, || self.read(run)),
-            Ok(Prepared::Write(call)) => self.write(id, call, peer),
-            Ok(Prepared::Slow(call)) => self.work(id, call, peer),
+            Ok(Prepared::Session(run)) => now(&id, || run(session, &caller.access)),
+            Ok(Prepared::Read(run)) => now(&id, || self.read(&caller.access, run)),
+            Ok(Prepared::Write(call)) => self.write(id, call, caller),
+            Ok(Prepared::Slow(call)) => self.work(id, call, caller),
             Ok(Prepared::OfSession(take)) => match caught(|| take(session)) {
-                Ok(call) => self.work(id, call, peer),
+                Ok(call) => self.work(id, call, caller),
                 Err(error) => refuse(&id, error),
             },
         }
     }
 
-    fn write(&self, id: Id, call: WriteCall, peer: Peer) -> Reply {
-        let answer = self.writes.submit(call, self.caller(peer));
+    fn write(&self, id: Id, call: WriteCall, caller: Caller) -> Reply {
+        let answer = self.writes.submit(call, caller);
         Reply::Later(Box::pin(async move { rpc::reply(&id, &answer.await) }))
     }
 
-    fn work(&self, id: Id, call: SlowCall, peer: Peer) -> Reply {
-        let started = caught(|| self.read(|read| call.start(read)));
+    fn work(&self, id: Id, call: SlowCall, caller: Caller) -> Reply {
+        let started = caught(|| self.read(&caller.access, |read| call.start(read)));
         let worked = match started {
             Ok(Started::Answered(result)) => return Reply::Now(rpc::reply(&id, &Ok(result))),
-            Ok(Started::Ready(call)) => return self.write(id, call, peer),
+            Ok(Started::Ready(call)) => return self.write(id, call, caller),
             Ok(Started::Work(work)) => hand_in(&self.pool, work),
             Err(error) => Err(error),
         };
@@ -101,7 +119,6 @@ impl Service {
             Err(error) => return refuse(&id, error),
         };
         let (pool, writes) = (self.pool.clone(), self.writes.clone());
-        let caller = self.caller(peer);
         // A task of its own, since what changes state is not given up when its client goes away.
         let answer = tokio::spawn(async move {
             let mut started = worked.await?;
@@ -119,15 +136,9 @@ impl Service {
         }))
     }
 
-    fn caller(&self, peer: Peer) -> Caller {
-        Caller {
-            peer,
-            identity: self.identity(),
-        }
-    }
-
     fn read<T>(
         &self,
+        access: &Access,
         run: impl FnOnce(&Reading<'_>) -> Result<T, CallError>,
     ) -> Result<T, CallError> {
         let identity = self.identity();
@@ -140,8 +151,21 @@ impl Service {
                 tx,
                 identity: &identity,
                 clocks,
+                access,
             })
         })
+    }
+}
+
+/// Who does what comes by a connection: on the web whoever is signed in, through the process that connected.
+fn acting(peer: Peer, access: &Access) -> Peer {
+    match access.uid() {
+        None => peer,
+        Some(uid) => Peer {
+            uid,
+            login_uid: Some(uid),
+            ..peer
+        },
     }
 }
 
@@ -151,10 +175,10 @@ fn hand_in(
     mut work: Work,
 ) -> Result<impl Future<Output = Result<Started, CallError>> + Send + use<>, CallError> {
     let lane = Lane::of(work.is_door());
-    let load = if work.is_heavy() {
-        Load::Heavy
-    } else {
-        Load::Light
+    let load = match work.burden() {
+        Burden::Light => Load::Light,
+        Burden::Heavy => Load::Heavy,
+        Burden::Password => Load::Password,
     };
     let otherwise = work.otherwise();
     let worked = pool.submit(lane, load, || work.run())?;

@@ -1,10 +1,10 @@
 //! The listening socket: passed by systemd, or made here, never taken from another process.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io;
 use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::{env, io};
 
 use anyhow::{Context, bail, ensure};
 use listenfd::ListenFd;
@@ -37,22 +37,63 @@ impl Drop for Made {
     }
 }
 
-impl Socket {
-    /// Takes the socket that systemd passed (`sd_listen_fds(3)`), else makes one at `path`.
+/// The sockets to listen on.
+pub(crate) struct Sockets {
+    /// Root's.
+    pub(crate) root: Socket,
+    /// That of the web service, if there is one.
+    pub(crate) web: Option<Socket>,
+}
+
+/// The name of the web's socket among those that are passed (`FileDescriptorName=`, systemd.socket(5)).
+const WEB: &str = "web";
+
+impl Sockets {
+    /// Takes the sockets that systemd passed (`sd_listen_fds(3)`), else makes them at these paths. Which is
+    /// the web's is known by its name: with any other, or none, it is root's.
     ///
     /// # Errors
-    /// The path is served by another process, or in a place where others could replace it.
-    pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
-        let passed = ListenFd::from_env()
-            .take_unix_listener(0)
-            .context("the passed socket")?;
-        if let Some(listener) = passed {
-            return Ok(Self {
+    /// A path is served by another process, or in a place where others could replace it; or more
+    /// sockets were passed than there is use for.
+    pub(crate) fn open(root: &Path, web: Option<&Path>) -> anyhow::Result<Self> {
+        let names = env::var("LISTEN_FDNAMES").unwrap_or_default();
+        let names: Vec<&str> = names.split(':').collect();
+        let mut passed = ListenFd::from_env();
+        let mut sockets = (None, None);
+        for at in 0..passed.len() {
+            let listener = passed.take_unix_listener(at).context("a passed socket")?;
+            let is_web = names.get(at) == Some(&WEB);
+            let (place, admission) = if is_web {
+                (&mut sockets.1, Admission::anybody())
+            } else {
+                (&mut sockets.0, Admission::root_only())
+            };
+            ensure!(
+                place.is_none(),
+                "more sockets were passed than two, of which one is called web"
+            );
+            *place = listener.map(|listener| Socket {
                 listener,
-                admission: Admission::root_only(),
+                admission,
                 _made: None,
             });
         }
+        let root = sockets.0.map_or_else(|| Socket::make(root), Ok)?;
+        let web = match (sockets.1, web) {
+            (Some(passed), _) => Some(passed),
+            // Its file mode says who may connect: the directory and the socket are ours alone.
+            (None, Some(path)) => Some(Socket {
+                admission: Admission::anybody(),
+                ..Socket::make(path)?
+            }),
+            (None, None) => None,
+        };
+        Ok(Self { root, web })
+    }
+}
+
+impl Socket {
+    fn make(path: &Path) -> anyhow::Result<Self> {
         let (listener, made) = make(path).with_context(|| path.display().to_string())?;
         Ok(Self {
             listener,

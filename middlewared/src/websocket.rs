@@ -10,22 +10,22 @@ use api::{Event, Session};
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use tokio::net::UnixStream;
-use tokio::sync::{broadcast, watch};
-use tokio::time::timeout;
+use tokio::sync::{Notify, broadcast, watch};
+use tokio::time::{sleep, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Bytes, Error, Message};
 
-use crate::listener::Connection;
+use crate::listener::{Connection, Entrance};
 use crate::rpc;
 use crate::service::{Later, Reply};
 
 /// Characters of a message.
 const LONGEST_MESSAGE: usize = 65_536;
 
-/// Characters of the one message of a peer who may not use the socket.
+/// Characters of a message of whoever is not signed in, or may not use the socket.
 const LONGEST_REFUSED: usize = 8192;
 
 /// Calls of one connection that wait for the pool or the writer.
@@ -63,10 +63,21 @@ impl From<Error> for End {
     }
 }
 
+const TOO_LONG_FOR_ANYBODY: End = End::Close(
+    CloseCode::Invalid,
+    "Anonymous connection max message length is 8 kB",
+);
+
 const TOO_LONG: End = End::Close(CloseCode::Size, "Max message length is 64 kB");
 
 /// Serves an upgraded connection until either side ends it.
-pub(crate) async fn serve(stream: UnixStream, read_ahead: Bytes, connection: Arc<Connection>) {
+///
+/// `address` is what the web service tells of whoever is behind it; on root's socket it means nothing.
+pub(crate) async fn serve(
+    (stream, read_ahead): (UnixStream, Bytes),
+    connection: Arc<Connection>,
+    address: &str,
+) {
     let config = WebSocketConfig::default()
         // The default costs each idle client 128 KiB.
         .read_buffer_size(4096)
@@ -77,7 +88,7 @@ pub(crate) async fn serve(stream: UnixStream, read_ahead: Bytes, connection: Arc
     let mut socket =
         Socket::from_partially_read(stream, read_ahead.into(), Role::Server, Some(config)).await;
     let end = tokio::select! {
-        end = converse(&mut socket, &connection) => end,
+        end = converse(&mut socket, &connection, address) => end,
         () = connection.slot.evicted() => Err(End::Close(CloseCode::Again, "Too many connections")),
     };
     if let Err(End::Close(code, reason)) = end {
@@ -97,14 +108,24 @@ async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
     }
 }
 
-async fn converse(socket: &mut Socket, connection: &Connection) -> Result<(), End> {
+async fn converse(socket: &mut Socket, connection: &Connection, address: &str) -> Result<(), End> {
     if !connection.allowed {
         return refuse(socket).await;
     }
+    let changed = Arc::new(Notify::new());
+    let sessions = connection.service.sessions();
+    let session = match connection.entrance {
+        Entrance::Root => Session::with_events().with_sessions(sessions),
+        Entrance::Web => {
+            let wake = Arc::clone(&changed);
+            Session::of_visit(sessions.visit(address, move || wake.notify_one()))
+        }
+    };
     let mut conversation = Conversation {
         socket,
         connection,
-        session: Session::with_events(),
+        session,
+        changed,
         in_flight: FuturesUnordered::new(),
         events: None,
         has_called: false,
@@ -121,8 +142,7 @@ async fn refuse(socket: &mut Socket) -> Result<(), End> {
     };
     let text = text_of(message?)?.unwrap_or_default();
     if text.chars().count() > LONGEST_REFUSED {
-        let reason = "Anonymous connection max message length is 8 kB";
-        return Err(End::Close(CloseCode::Invalid, reason));
+        return Err(TOO_LONG_FOR_ANYBODY);
     }
     let reply =
         rpc::parse(&text).map_or_else(|error| error, |request| rpc::not_authorized(&request.id));
@@ -146,6 +166,8 @@ struct Conversation<'a> {
     socket: &'a mut Socket,
     connection: &'a Connection,
     session: Session,
+    /// The session has begun, or was ended by another one.
+    changed: Arc<Notify>,
     in_flight: FuturesUnordered<Later>,
     /// Only while something is subscribed to.
     events: Option<broadcast::Receiver<Arc<Event>>>,
@@ -162,6 +184,8 @@ enum Input {
     /// Events came faster than this client reads them.
     EventsLost,
     Stop,
+    /// The session is another one, or perhaps over.
+    Changed,
 }
 
 impl Conversation<'_> {
@@ -176,26 +200,41 @@ impl Conversation<'_> {
             match input? {
                 Input::Message(message) => self.take(message).await?,
                 Input::Answer(answer) => self.say(answer).await?,
-                Input::Event(event) if self.session.wants(&event) => {
+                Input::Event(event) if self.session.wants(&event, now()) => {
                     self.say(Some(rpc::event(&event))).await?;
                 }
-                Input::Event(_) => {}
                 Input::EventsLost => self.end_subscriptions().await?,
                 Input::Stop => return self.finish().await,
+                Input::Event(_) | Input::Changed => {}
             }
-            let busy = self.session.is_subscribed() || !self.in_flight.is_empty();
+            if self.is_over() {
+                return Err(End::Close(CloseCode::Policy, "Session ended"));
+            }
+            // Whoever is signed in does not make room for strangers.
+            let is_signed_in = self.session.visit().is_some() && self.session.is_trusted(now());
+            let busy = self.session.is_subscribed() || !self.in_flight.is_empty() || is_signed_in;
             self.connection.slot.set_busy(busy);
         }
+    }
+
+    /// Whether somebody was signed in on the web, and is not any more by the time or by another session.
+    fn is_over(&self) -> bool {
+        let visit = self.session.visit();
+        visit.is_some_and(|visit| visit.secs_left(now()).is_none() && visit.is_ended())
     }
 
     /// Waits for whatever comes first. Nothing is lost when this is dropped half way.
     async fn next_input(&mut self) -> Result<Input, End> {
         let events = self.events.as_mut();
+        let visit = self.session.visit();
+        let left = visit.and_then(|visit| visit.secs_left(now()));
         tokio::select! {
             biased;
             Some(answer) = self.in_flight.next() => Ok(Input::Answer(answer)),
             event = next_event(events) => Ok(event),
             _ = self.stop.wait_for(|stop| *stop) => Ok(Input::Stop),
+            () = self.changed.notified() => Ok(Input::Changed),
+            () = over(left) => Ok(Input::Changed),
             message = self.socket.next() => match message {
                 Some(message) => Ok(Input::Message(message?)),
                 None => Err(End::Gone),
@@ -212,6 +251,12 @@ impl Conversation<'_> {
         // Counting is only needed where bytes and characters can differ enough.
         if text.len() > LONGEST_MESSAGE && text.chars().count() > LONGEST_MESSAGE {
             return Err(TOO_LONG);
+        }
+        if text.len() > LONGEST_REFUSED
+            && text.chars().count() > LONGEST_REFUSED
+            && !self.session.is_trusted(now())
+        {
+            return Err(TOO_LONG_FOR_ANYBODY);
         }
         let request = match rpc::parse(&text) {
             Ok(request) => request,
@@ -279,6 +324,19 @@ impl Conversation<'_> {
             self.say(reply).await?;
         }
         Err(End::Close(CloseCode::Away, "middlewared is stopping"))
+    }
+}
+
+/// Seconds of this boot.
+fn now() -> u64 {
+    clock::since_boot().as_secs()
+}
+
+/// Waits until a session may be over: somebody may have called in the meantime.
+async fn over(left: Option<u64>) {
+    match left {
+        None => std::future::pending().await,
+        Some(secs) => sleep(Duration::from_secs(secs.max(1))).await,
     }
 }
 

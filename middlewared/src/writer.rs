@@ -5,7 +5,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::{Answer, CallError, Caller, Done, Event, Identity, WriteCall};
+use api::{Access, Answer, CallError, Caller, Done, Event, Identity, WriteCall};
 use nix::unistd::getuid;
 use store::{Copy, Peer, Ran, Reserve, StateError, Store, WriteTx, Writer};
 use tokio::sync::{broadcast, oneshot};
@@ -124,7 +124,7 @@ impl Desk {
         match ran {
             Ok(ran) => {
                 for (job, ran) in jobs.into_iter().zip(ran) {
-                    let told = answer(job, ran, &self.events);
+                    let told = answer(job, ran, (&self.events, clocks.boot.secs));
                     self.changed |= told.changed;
                     let due = told.wake_in.map(|left| Instant::now() + left);
                     self.due = [self.due, due].into_iter().flatten().min();
@@ -132,8 +132,10 @@ impl Desk {
             }
             Err(error) => {
                 tracing::error!(%error, calls = jobs.len(), "nothing could be written");
-                for job in jobs {
-                    let _ = job.answer.send(Err(CallError::undone(&error)));
+                for Job { call, answer, .. } in jobs {
+                    // What it holds is free before anybody hears of it.
+                    drop(call);
+                    let _ = answer.send(Err(CallError::undone(&error)));
                 }
             }
         }
@@ -221,6 +223,7 @@ fn itself(identity: Identity) -> Caller {
             login_uid: None,
         },
         identity: Arc::new(identity),
+        access: Access::root(),
     }
 }
 
@@ -234,13 +237,15 @@ struct Told {
 }
 
 /// Answers one call of a durable batch.
-fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> Told {
+fn answer(job: Job, ran: Ran<Result<Done, CallError>>, (events, now): (&Events, u64)) -> Told {
     let Job {
         call,
-        caller: Caller { peer, .. },
+        caller: Caller { peer, access, .. },
         answer,
     } = job;
     let method = call.method();
+    // What it holds, such as the place of a login, is free before anybody hears of it.
+    drop(call);
     let mut of_it = Told::default();
     let result = match ran {
         Ran::Returned(Ok(Done {
@@ -249,7 +254,11 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, events: &Events) -> Told 
             alerts,
             outcome,
             wake_in,
+            session,
         })) => {
+            if let Some(change) = session {
+                access.apply(change, now);
+            }
             if let Some(outcome) = outcome {
                 let Peer {
                     uid,

@@ -4,6 +4,7 @@
 use schemars::Schema;
 use serde_json::{Map, Value, json};
 
+use crate::access::Right;
 use crate::event::EVENTS;
 use crate::method::{Method, namespace_of};
 use crate::{alert, auth_twofactor, methods};
@@ -27,6 +28,7 @@ fn describe(method: &Method) -> Value {
         "description": documentation,
         "kind": method.kind.as_str(),
         "offline": method.offline,
+        "rights": method.right.describe(),
         "params": params(method),
         "result": bare(&method.result_schema()),
     })
@@ -94,8 +96,8 @@ fn get_method(method: &Method) -> Value {
         "description": documentation,
         "cli_description": summary(&documentation),
         "examples": {},
-        "no_auth_required": false,
-        "no_authz_required": false,
+        "no_auth_required": method.right == Right::Anybody,
+        "no_authz_required": method.right == Right::SignedIn,
         "cli_private": false,
         "filterable": false,
         "filterable_schema": null,

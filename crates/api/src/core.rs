@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::access::{Access, Right};
 use crate::contract;
 use crate::fields::NullableText;
 use crate::method::{Declared, Method, OnSession};
@@ -23,11 +24,12 @@ fields! {
 
 impl Declared for GetJobs {
     const NAME: &'static str = "core.get_jobs";
+    const RIGHT: Right = Right::SignedIn;
     type Output = Vec<Value>;
 }
 
 impl OnSession for GetJobs {
-    fn call(self, _: &mut Session) -> Result<Vec<Value>, CallError> {
+    fn call(self, _: &mut Session, _: &Access) -> Result<Vec<Value>, CallError> {
         Ok(Vec::new())
     }
 }
@@ -45,11 +47,12 @@ fields! {
 
 impl Declared for GetMethods {
     const NAME: &'static str = "core.get_methods";
+    const RIGHT: Right = Right::SignedIn;
     type Output = Map<String, Value>;
 }
 
 impl OnSession for GetMethods {
-    fn call(self, _: &mut Session) -> Result<Map<String, Value>, CallError> {
+    fn call(self, _: &mut Session, _: &Access) -> Result<Map<String, Value>, CallError> {
         Ok(contract::get_methods(
             self.service.and_then(|service| service.0).as_deref(),
         ))
@@ -67,11 +70,12 @@ fields! {
 
 impl Declared for GetServices {
     const NAME: &'static str = "core.get_services";
+    const RIGHT: Right = Right::SignedIn;
     type Output = Map<String, Value>;
 }
 
 impl OnSession for GetServices {
-    fn call(self, _: &mut Session) -> Result<Map<String, Value>, CallError> {
+    fn call(self, _: &mut Session, _: &Access) -> Result<Map<String, Value>, CallError> {
         Ok(contract::get_services())
     }
 }
@@ -83,11 +87,12 @@ fields! {
 
 impl Declared for Ping {
     const NAME: &'static str = "core.ping";
+    const RIGHT: Right = Right::Anybody;
     type Output = &'static str;
 }
 
 impl OnSession for Ping {
-    fn call(self, _: &mut Session) -> Result<&'static str, CallError> {
+    fn call(self, _: &mut Session, _: &Access) -> Result<&'static str, CallError> {
         Ok("pong")
     }
 }
@@ -102,11 +107,12 @@ fields! {
 
 impl Declared for SetOptions {
     const NAME: &'static str = "core.set_options";
+    const RIGHT: Right = Right::Anybody;
     type Output = ClientOptions;
 }
 
 impl OnSession for SetOptions {
-    fn call(self, session: &mut Session) -> Result<ClientOptions, CallError> {
+    fn call(self, session: &mut Session, _: &Access) -> Result<ClientOptions, CallError> {
         session.options = self.options;
         Ok(self.options)
     }
@@ -123,12 +129,13 @@ fields! {
 
 impl Declared for Subscribe {
     const NAME: &'static str = "core.subscribe";
+    const RIGHT: Right = Right::SignedIn;
     type Output = String;
 }
 
 impl OnSession for Subscribe {
-    fn call(self, session: &mut Session) -> Result<String, CallError> {
-        session.subscribe(self.event)
+    fn call(self, session: &mut Session, access: &Access) -> Result<String, CallError> {
+        session.subscribe(self.event, access)
     }
 }
 
@@ -142,11 +149,12 @@ fields! {
 
 impl Declared for Unsubscribe {
     const NAME: &'static str = "core.unsubscribe";
+    const RIGHT: Right = Right::SignedIn;
     type Output = ();
 }
 
 impl OnSession for Unsubscribe {
-    fn call(self, session: &mut Session) -> Result<(), CallError> {
+    fn call(self, session: &mut Session, _: &Access) -> Result<(), CallError> {
         session.unsubscribe(&self.id);
         Ok(())
     }

@@ -44,6 +44,9 @@ pub enum CallError {
         /// The reason and the cure.
         message: String,
     },
+    /// Nobody is signed in on the web's socket.
+    #[error("Not authenticated")]
+    NotSignedIn,
     /// The state cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -76,6 +79,7 @@ impl CallError {
     pub fn for_log(&self) -> String {
         match self {
             Self::Store(error) => error.to_string(),
+            Self::NotSignedIn => NOT_SIGNED_IN.1.to_owned(),
             error => name(error.errno()),
         }
     }
@@ -96,8 +100,14 @@ impl CallError {
                 let data = Data::invalid(issues);
                 ErrorObjectOwned::owned(INVALID_PARAMS_CODE, "Invalid params", Some(data))
             }
+            Self::NotSignedIn => {
+                let (number, errname) = NOT_SIGNED_IN;
+                let data = Data::failed(number, errname.to_owned(), self);
+                ErrorObjectOwned::owned(METHOD_CALL_ERROR, "Method call error", Some(data))
+            }
             error => {
-                let data = Data::failed(error.errno(), error);
+                let errno = error.errno();
+                let data = Data::failed(errno as i32, name(errno), error);
                 ErrorObjectOwned::owned(METHOD_CALL_ERROR, "Method call error", Some(data))
             }
         }
@@ -107,10 +117,14 @@ impl CallError {
         match self {
             Self::Invalid(_) => Errno::EINVAL,
             Self::Refused { errno, .. } => *errno,
+            Self::NotSignedIn => Errno::EACCES,
             Self::Store(error) => errno_of(error),
         }
     }
 }
+
+/// The original's own number and name for it.
+const NOT_SIGNED_IN: (i32, &str) = (207, "ENOTAUTHENTICATED");
 
 const fn errno_of(error: &StoreError) -> Errno {
     match error {
@@ -144,11 +158,11 @@ struct Data {
 }
 
 impl Data {
-    fn failed(errno: Errno, error: &CallError) -> Self {
+    fn failed(number: i32, errname: String, error: &CallError) -> Self {
         Self {
-            error: errno as i32,
-            errname: name(errno),
-            reason: format!("[{}] {error}", name(errno)),
+            error: number,
+            reason: format!("[{errname}] {error}"),
+            errname,
             trace: None,
             extra: None,
         }

@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
 use crate::CallError;
+use crate::access::{Proof, Right};
 
 /// What accounts may do without a device, and how they get one.
 pub(crate) const ACCOUNT: &str = "auth.twofactor.account";
@@ -113,36 +114,50 @@ pub struct EventInfo {
     pub name: &'static str,
     /// When it comes.
     pub description: &'static str,
+    /// Who may be told.
+    #[serde(rename = "rights", serialize_with = "describe_right")]
+    pub right: Right,
+}
+
+fn describe_right<S: serde::Serializer>(right: &Right, serializer: S) -> Result<S::Ok, S::Error> {
+    right.describe().serialize(serializer)
 }
 
 /// Every event, sorted by name.
 pub const EVENTS: [EventInfo; 7] = [
     EventInfo {
         name: "*",
-        description: "Every event.",
+        description: "Every event that one may be told of.",
+        right: Right::SignedIn,
     },
     EventInfo {
         name: ACCOUNT,
         description: "A bypass, exemption, grace, invite or set of recovery codes came, changed or went; the fields are username (null for everybody) and what.",
+        right: Right::Administrator(Proof::Session),
     },
     EventInfo {
         name: ALERT,
         description: "Something that somebody should look at; the fields are kind, message_id, username, source and message. The journal has the same, at warning.",
+        right: Right::Administrator(Proof::Session),
     },
     EventInfo {
         name: CONFIG,
         description: "The settings changed; the fields are those of auth.twofactor.config, without the secret.",
+        right: Right::Administrator(Proof::Session),
     },
     EventInfo {
         name: DEVICE,
         description: "A device was added, changed or removed; the fields are those of auth.twofactor.device.query.",
+        right: Right::Administrator(Proof::Session),
     },
     EventInfo {
         name: LOGIN,
         description: "A door was told a verdict; the fields are verdict, username, service and source.",
+        right: Right::Administrator(Proof::Session),
     },
     EventInfo {
         name: "core.get_jobs",
         description: "Never comes, since there are no jobs; the original's clients subscribe to it before every call.",
+        right: Right::SignedIn,
     },
 ];

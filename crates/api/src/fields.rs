@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use crate::params::{At, Field, Issues};
 
 /// A string longer than this is refused.
-const LONGEST_TEXT: usize = 1024;
+pub(crate) const LONGEST_TEXT: usize = 1024;
 
 /// Takes no 0, 1 or "true".
 impl Field for bool {

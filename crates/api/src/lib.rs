@@ -6,6 +6,7 @@
 //! completion) comes from that one table. This crate knows no sockets and no JSON-RPC framing.
 #![forbid(unsafe_code)]
 
+mod access;
 mod alert;
 mod auth;
 mod auth_twofactor;
@@ -25,6 +26,10 @@ mod provisioning;
 mod session;
 mod user;
 
+pub use access::{
+    Access, CheckPassword, PasswordAnswer, Proof, Question, Right, SessionChange, SessionRules,
+    Sessions, Visit,
+};
 pub use alert::{Alert, AlertKind};
 pub use auth_twofactor::overriding::take_in;
 pub use auth_twofactor::trial::upkeep;
@@ -33,8 +38,8 @@ pub use emergency::Emergency;
 pub use error::{CallError, Issue, METHOD_CALL_ERROR, TOO_MANY_CALLS, too_many_calls};
 pub use event::{EVENTS, Event, EventInfo};
 pub use method::{
-    Answer, Caller, Done, Identity, Kind, Method, Prepared, Reading, SlowCall, Started, Work,
-    WriteCall,
+    Answer, Burden, Caller, Done, Identity, Kind, Method, Prepared, Reading, SlowCall, Started,
+    Work, WriteCall,
 };
 pub use params::RawParams;
 pub use session::Session;

@@ -3,8 +3,10 @@
 //! The database may be a network away, and there is no deadline for it: so it is asked by the pool
 //! only, and never by a connection or the writer.
 
+use std::ffi::CString;
+
 use nix::errno::Errno;
-use nix::unistd::User;
+use nix::unistd::{Group, User, getgrouplist};
 use store::{AccountRecord, ReadTx};
 use twofactor::{Account, AccountName};
 
@@ -84,6 +86,19 @@ fn user(name: &AccountName) -> Result<Option<User>, Errno> {
         Err(Errno::ENOENT | Errno::ESRCH) => Ok(None),
         found => found,
     }
+}
+
+/// Whether an account is a member of a group, as initgroups(3) would have it. Where that cannot be said, it
+/// is not.
+pub(crate) fn is_member(name: &AccountName, group: &str) -> bool {
+    let member = || {
+        let user = user(name).ok()??;
+        let group = Group::from_name(group).ok()??;
+        let name = CString::new(user.name).ok()?;
+        let groups = getgrouplist(&name, user.gid).ok()?;
+        Some(groups.contains(&group.gid))
+    };
+    member().unwrap_or(false)
 }
 
 /// Several names may share a uid; the one that the uid has is the account's.

@@ -8,12 +8,15 @@ use schemars::{JsonSchema, Schema, schema_for};
 use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 
+use crate::access::{Access, Right};
 use crate::params::RawParams;
 use crate::{CallError, Session};
 
-pub(crate) use kinds::{Declared, OfSession, OnAccount, OnSession, Read, Slow, Stage, Write};
+pub(crate) use kinds::{
+    Declared, OfSession, OnAccount, OnSession, Read, ReadOwn, Slow, Stage, Write,
+};
 pub use kinds::{Identity, Reading};
-pub use slow::{SlowCall, Started, Work};
+pub use slow::{Burden, SlowCall, Started, Work};
 pub(crate) use writing::Writing;
 pub use writing::{Caller, Done, WriteCall};
 
@@ -23,7 +26,7 @@ pub type Answer = Result<Box<RawValue>, CallError>;
 /// A call whose params are valid.
 pub enum Prepared {
     /// Runs on the connection.
-    Session(Box<dyn FnOnce(&mut Session) -> Answer + Send>),
+    Session(Box<RunOnSession>),
     /// Runs on a snapshot of the state.
     Read(Box<dyn FnOnce(&Reading<'_>) -> Answer + Send>),
     /// Runs on the writer.
@@ -35,6 +38,7 @@ pub enum Prepared {
 }
 
 type TakeFromSession = dyn FnOnce(&mut Session) -> Result<SlowCall, CallError> + Send;
+type RunOnSession = dyn FnOnce(&mut Session, &Access) -> Answer + Send;
 
 /// What a method may touch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,38 +74,54 @@ pub struct Method {
     pub kind: Kind,
     /// Whether recovery may run it without the daemon: it is idempotent.
     pub offline: bool,
-    prepare: fn(RawParams) -> Result<Prepared, CallError>,
+    /// Who may call it.
+    pub right: Right,
+    prepare: fn(&Access, RawParams) -> Result<Prepared, CallError>,
     params: fn() -> Schema,
     result: fn() -> Schema,
 }
 
 impl Method {
     pub(crate) const fn session<M: OnSession>() -> Self {
-        Self::new::<M>(Kind::Session, |params| {
-            let method = M::decode(params)?;
-            Ok(Prepared::Session(Box::new(move |session| {
-                method.call(session).and_then(|o| send(&o))
+        const { assert!(!is_own(M::RIGHT), "it acts on no account") };
+        Self::new::<M>(Kind::Session, |access, params| {
+            let method = admitted::<M>(access, params)?;
+            Ok(Prepared::Session(Box::new(move |session, access| {
+                method.call(session, access).and_then(|o| send(&o))
             })))
         })
     }
 
     pub(crate) const fn read<M: Read>() -> Self {
-        Self::new::<M>(Kind::Read, |params| {
-            let method = M::decode(params)?;
+        const { assert!(!is_own(M::RIGHT), "then it is a ReadOwn") };
+        Self::new::<M>(Kind::Read, |access, params| {
+            let method = admitted::<M>(access, params)?;
             Ok(Prepared::Read(Box::new(move |read| {
                 method.call(read).and_then(|o| send(&o))
             })))
         })
     }
 
+    pub(crate) const fn read_own<M: ReadOwn>() -> Self {
+        Self::new::<M>(Kind::Read, |access, params| {
+            let method = admitted::<M>(access, params)?;
+            Ok(Prepared::Read(Box::new(move |read| {
+                let is_restricted = !read.access.is_administrator();
+                let only = read.access.account().filter(|_| is_restricted);
+                method.call(read, only).and_then(|o| send(&o))
+            })))
+        })
+    }
+
     pub(crate) const fn write<M: Write>() -> Self {
-        Self::new::<M>(Kind::Write, |params| {
-            let method = M::decode(params)?;
+        Self::new::<M>(Kind::Write, |access, params| {
+            let method = admitted::<M>(access, params)?;
             let is_way_back = method.is_way_back();
             let run = move |write: &mut Writing<'_, '_>| method.call(write).and_then(|o| send(&o));
             Ok(Prepared::Write(WriteCall {
                 method: M::NAME,
-                is_door: M::IS_DOOR,
+                is_own: is_own(M::RIGHT),
+                is_door: M::IS_DOOR || !access.is_root(),
                 is_way_back,
                 run: Box::new(run),
             }))
@@ -109,17 +129,21 @@ impl Method {
     }
 
     pub(crate) const fn slow<M: Slow>() -> Self {
-        Self::new::<M>(Kind::Slow, |params| {
-            Ok(Prepared::Slow(SlowCall::new(M::decode(params)?)))
+        Self::new::<M>(Kind::Slow, |access, params| {
+            let method = admitted::<M>(access, params)?;
+            // The network never goes before root.
+            let is_door = M::IS_DOOR || !access.is_root();
+            Ok(Prepared::Slow(SlowCall::new(method, is_door)))
         })
     }
 
     pub(crate) const fn of_session<M: OfSession>() -> Self {
-        Self::new::<M>(Kind::Slow, |params| {
-            let mut method = M::decode(params)?;
+        Self::new::<M>(Kind::Slow, |access, params| {
+            let mut method = admitted::<M>(access, params)?;
+            let is_door = M::IS_DOOR || !access.is_root();
             Ok(Prepared::OfSession(Box::new(move |session| {
                 method.take(session)?;
-                Ok(SlowCall::new(method))
+                Ok(SlowCall::new(method, is_door))
             })))
         })
     }
@@ -130,7 +154,7 @@ impl Method {
 
     const fn new<M: Declared>(
         kind: Kind,
-        prepare: fn(RawParams) -> Result<Prepared, CallError>,
+        prepare: fn(&Access, RawParams) -> Result<Prepared, CallError>,
     ) -> Self {
         let (params, result) = (
             schema::<M> as fn() -> Schema,
@@ -140,18 +164,19 @@ impl Method {
             name: M::NAME,
             kind,
             offline: M::OFFLINE,
+            right: M::RIGHT,
             prepare,
             params,
             result,
         }
     }
 
-    /// Decodes the params, which validates them.
+    /// Whether this caller may call it; then decodes the params, which validates them.
     ///
     /// # Errors
-    /// All that is wrong with the params, in the caller's order.
-    pub fn prepare(&self, params: RawParams) -> Result<Prepared, CallError> {
-        (self.prepare)(params)
+    /// The caller may not; or all that is wrong with the params, in the caller's order.
+    pub fn prepare(&self, access: &Access, params: RawParams) -> Result<Prepared, CallError> {
+        (self.prepare)(access, params)
     }
 
     /// The schema of the params struct; its description is the method's documentation.
@@ -165,6 +190,19 @@ impl Method {
     pub fn result_schema(&self) -> Schema {
         (self.result)()
     }
+}
+
+/// Decodes the params of a caller who may call. What others would be told of their params is nothing.
+fn admitted<M: Declared>(access: &Access, params: RawParams) -> Result<M, CallError> {
+    access.admit(M::RIGHT)?;
+    let method = M::decode(params)?;
+    access.admit(method.right())?;
+    Ok(method)
+}
+
+/// Whether a method acts on an account that has to be the caller's own.
+pub(crate) const fn is_own(right: Right) -> bool {
+    matches!(right, Right::Own(_))
 }
 
 fn schema<T: JsonSchema>() -> Schema {

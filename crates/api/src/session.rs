@@ -1,5 +1,7 @@
 //! What the daemon remembers of one connection.
 
+use std::sync::Arc;
+
 use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -7,20 +9,24 @@ use serde_json::Value;
 use store::entropy;
 
 use crate::CallError;
+use crate::access::{Access, Sessions, Visit};
 use crate::auth_twofactor::restore::HandedOver;
-use crate::event::{EVENTS, Event};
+use crate::event::{EVENTS, Event, EventInfo};
 use crate::params::{At, Field, Issues};
 
 /// More than anybody needs; each is a little memory.
 const MOST_SUBSCRIPTIONS: usize = 32;
 
 /// One connection's options and subscriptions.
-#[derive(Debug)]
 pub struct Session {
     pub(crate) options: ClientOptions,
     /// The pages of an export that is to be restored.
     pub(crate) handed_over: HandedOver,
     subscriptions: Option<Vec<Subscription>>,
+    /// Of a connection on the web's socket.
+    visit: Option<Arc<Visit>>,
+    /// Where all such connections are known, if there is such a socket.
+    sessions: Option<Arc<Sessions>>,
 }
 
 #[derive(Debug)]
@@ -30,24 +36,71 @@ struct Subscription {
 }
 
 impl Session {
-    /// Of a connection that events can be pushed to.
+    /// Of a connection of root's that events can be pushed to.
     #[must_use]
     pub fn with_events() -> Self {
         Self {
             options: ClientOptions::default(),
             handed_over: HandedOver::default(),
             subscriptions: Some(Vec::new()),
+            visit: None,
+            sessions: None,
         }
     }
 
-    /// Of a single request.
+    /// Of a connection on the web's socket.
+    #[must_use]
+    pub fn of_visit(visit: Arc<Visit>) -> Self {
+        Self {
+            sessions: Some(Arc::clone(visit.sessions())),
+            visit: Some(visit),
+            ..Self::with_events()
+        }
+    }
+
+    /// The same, with a view of who is signed in on the web.
+    #[must_use]
+    pub fn with_sessions(mut self, sessions: &Arc<Sessions>) -> Self {
+        self.sessions = Some(Arc::clone(sessions));
+        self
+    }
+
+    pub(crate) fn sessions(&self) -> Option<&Sessions> {
+        self.sessions.as_deref()
+    }
+
+    /// Of a single request of root's.
     #[must_use]
     pub fn without_events() -> Self {
         Self {
             options: ClientOptions::default(),
             handed_over: HandedOver::default(),
             subscriptions: None,
+            visit: None,
+            sessions: None,
         }
+    }
+
+    /// What a call of this method may do, at a second of this boot.
+    #[must_use]
+    pub fn access(&self, method: &str, now: u64) -> Access {
+        match &self.visit {
+            None => Access::root(),
+            Some(visit) => Access::of_call(visit, method, now),
+        }
+    }
+
+    /// The connection on the web's socket, if it is one.
+    #[must_use]
+    pub const fn visit(&self) -> Option<&Arc<Visit>> {
+        self.visit.as_ref()
+    }
+
+    /// Whether methods can be called that not everybody may: root's connection, or somebody is signed in.
+    #[must_use]
+    pub fn is_trusted(&self, now: u64) -> bool {
+        let visit = self.visit.as_ref();
+        visit.is_none_or(|visit| visit.secs_left(now).is_some())
     }
 
     /// Whether anything is subscribed to.
@@ -58,13 +111,19 @@ impl Session {
             .is_some_and(|subscriptions| !subscriptions.is_empty())
     }
 
-    /// Whether this connection is to be told of `event`.
+    /// Whether this connection is to be told of `event`, at a second of this boot.
     #[must_use]
-    pub fn wants(&self, event: &Event) -> bool {
-        self.subscriptions
-            .iter()
-            .flatten()
-            .any(|subscription| ["*", event.collection()].contains(&subscription.event.as_str()))
+    pub fn wants(&self, event: &Event, now: u64) -> bool {
+        let is_wanted = |subscription: &Subscription| {
+            ["*", event.collection()].contains(&subscription.event.as_str())
+        };
+        let is_subscribed = self.subscriptions.iter().flatten().any(is_wanted);
+        // Rights may have gone since it was subscribed to.
+        is_subscribed && {
+            let visit = self.visit.as_ref();
+            let access = visit.map_or_else(Access::root, |visit| Access::of_visit(visit, now));
+            info(event.collection()).is_some_and(|info| access.admit(info.right).is_ok())
+        }
     }
 
     /// Ends all subscriptions. The names that were subscribed to.
@@ -79,16 +138,21 @@ impl Session {
             .collect()
     }
 
-    pub(crate) fn subscribe(&mut self, event: String) -> Result<String, CallError> {
+    pub(crate) fn subscribe(
+        &mut self,
+        event: String,
+        access: &Access,
+    ) -> Result<String, CallError> {
         let Some(subscriptions) = &mut self.subscriptions else {
             let message = "Events need a WebSocket connection; this was a single request.";
             return Err(CallError::refused(Errno::EOPNOTSUPP, message));
         };
-        if !EVENTS.iter().any(|known| known.name == event) {
+        let Some(info) = info(&event) else {
             let known = EVENTS.map(|event| event.name).join(", ");
             let message = format!("There is no event of that name. There are: {known}");
             return Err(CallError::refused(Errno::ENOENT, message));
-        }
+        };
+        access.admit(info.right)?;
         if subscriptions.len() >= MOST_SUBSCRIPTIONS {
             let message = format!("A connection has at most {MOST_SUBSCRIPTIONS} subscriptions.");
             return Err(CallError::refused(Errno::EBUSY, message));
@@ -106,6 +170,10 @@ impl Session {
             subscriptions.retain(|subscription| subscription.id != id);
         }
     }
+}
+
+fn info(event: &str) -> Option<&'static EventInfo> {
+    EVENTS.iter().find(|known| known.name == event)
 }
 
 /// What a client asks of a connection. They change nothing here, where there are no jobs and no
@@ -152,7 +220,7 @@ impl Field for ClientOptions {
 }
 
 /// A random UUID (RFC 9562 §5.4).
-fn uuid(random: [u8; 16]) -> String {
+pub(crate) fn uuid(random: [u8; 16]) -> String {
     let bits = u128::from_be_bytes(random);
     let version_4 = (bits & !(0xf << 76)) | (0x4 << 76);
     let variant_1 = (version_4 & !(0x3 << 62)) | (0x2 << 62);

@@ -9,6 +9,7 @@ mod audit;
 mod confirm;
 mod devices;
 mod doors;
+mod entrances;
 mod first_device;
 mod import;
 mod look_ups;
@@ -53,6 +54,8 @@ struct Machine {
     up: Option<u64>,
     /// When it asked to be woken.
     wake_in: Option<u64>,
+    /// Who calls.
+    access: Access,
     dir: TempDir,
 }
 
@@ -79,6 +82,7 @@ impl Machine {
             boot: 7,
             up: None,
             wake_in: None,
+            access: Access::root(),
             dir,
         }
     }
@@ -110,8 +114,9 @@ impl Machine {
     }
 
     fn run(&mut self, method: &Method, params: RawParams) -> Answer {
-        match method.prepare(params)? {
-            Prepared::Session(run) => run(&mut self.session),
+        self.access = self.session.access(method.name, self.clocks().boot.secs);
+        match method.prepare(&self.access, params)? {
+            Prepared::Session(run) => run(&mut self.session, &self.access),
             Prepared::Read(run) => self.read(run),
             Prepared::Write(call) => self.write(call),
             Prepared::Slow(call) => {
@@ -157,6 +162,7 @@ impl Machine {
                 tx,
                 identity: &self.identity,
                 clocks,
+                access: &self.access,
             })
         })
     }
@@ -165,6 +171,7 @@ impl Machine {
         let caller = Caller {
             peer: PEER,
             identity: Arc::clone(&self.identity),
+            access: self.access.clone(),
         };
         let run = |call: &WriteCall, tx: &mut store::WriteTx<'_>| call.run(tx, &caller);
         let mut ran = self
@@ -176,6 +183,9 @@ impl Machine {
         let done = done?;
         self.events.extend(done.events);
         self.alerts.extend(done.alerts);
+        if let Some(change) = done.session {
+            caller.access.apply(change, self.clocks().boot.secs);
+        }
         self.wake_in = done.wake_in.map(|left| left.as_secs()).or(self.wake_in);
         done.result
     }
@@ -676,7 +686,7 @@ fn events_follow_the_change_and_hold_no_secret() {
     events.retain(|event| event.collection() == "auth.twofactor.config");
     assert_eq!(events.len(), 2);
     for event in &events {
-        assert!(machine.session.wants(event));
+        assert!(machine.session.wants(event, 0));
         let text = serde_json::to_string(event).unwrap();
         let prefix = r#"{"msg":"changed","collection":"auth.twofactor.config","fields":{"id":1,"#;
         assert!(
@@ -685,9 +695,9 @@ fn events_follow_the_change_and_hold_no_secret() {
         );
     }
     machine.ok("core.unsubscribe", json!([id]));
-    assert!(!machine.session.wants(&events[0]));
+    assert!(!machine.session.wants(&events[0], 0));
     machine.ok("core.subscribe", json!(["*"]));
-    assert!(machine.session.wants(&events[0]));
+    assert!(machine.session.wants(&events[0], 0));
     assert!(
         machine
             .refusal("core.subscribe", json!(["auth.nothing"]))

@@ -2,11 +2,12 @@
 
 use nix::errno::Errno;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 use store::StoredDevice;
 use twofactor::{Account, AccountName, Digits, Source, TimeStep};
 
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::{ROOT, emit_config};
 use crate::bounded::{Username, UsualInterval};
@@ -31,6 +32,7 @@ fields! {
 
 impl Declared for GetProvisioningUri {
     const NAME: &'static str = "user.provisioning_uri";
+    const RIGHT: Right = Right::Own(Proof::New);
     type Output = ShownUri;
 }
 
@@ -86,6 +88,7 @@ impl Field for Options {
 
 impl Declared for Renew {
     const NAME: &'static str = "user.renew_2fa_secret";
+    const RIGHT: Right = Right::Own(Proof::Fresh);
     type Output = Renewed;
 }
 
@@ -118,7 +121,7 @@ impl OnAccount for Renew {
         Ok(Renewed {
             username: account.name.as_str().to_owned(),
             uid: account.uid,
-            twofactor_config: Config::of(write, account)?,
+            twofactor_config: Config::of(write, account, true)?,
         })
     }
 }
@@ -148,7 +151,8 @@ fn tell_of_root(write: &mut Writing<'_, '_>, account: &Account) -> Result<(), Ca
 fields! {
     /// Shows the second factor of an account: of its first device.
     ///
-    /// The provisioning URI contains the secret.
+    /// The provisioning URI contains the secret. On the web it is left out, unless a code was given for
+    /// this very call (auth.reauthenticate).
     pub(crate) struct GetConfig {
         /// The name of the account.
         username: Username,
@@ -159,8 +163,11 @@ fields! {
 #[derive(Serialize, JsonSchema)]
 #[schemars(inline)]
 pub(crate) struct Config {
-    /// What a phone's app reads as a QR code, with the secret; null where there is none.
-    provisioning_uri: Option<ShownUri>,
+    /// What a phone's app reads as a QR code, with the secret; null where there is none. Left out
+    /// where it is withheld.
+    #[serde(skip_serializing_if = "Uri::is_withheld")]
+    #[schemars(with = "Option<ShownUri>")]
+    provisioning_uri: Uri,
     /// Whether the account has an active device.
     secret_configured: bool,
     /// Seconds that a code is valid for.
@@ -169,14 +176,43 @@ pub(crate) struct Config {
     otp_digits: u8,
 }
 
+/// What is shown of a provisioning URI.
+enum Uri {
+    /// It is not for this caller.
+    Withheld,
+    /// All of it, if there is one.
+    Clear(Option<ShownUri>),
+}
+
+impl Serialize for Uri {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Withheld => serializer.serialize_none(),
+            Self::Clear(uri) => uri.serialize(serializer),
+        }
+    }
+}
+
+impl Uri {
+    const fn is_withheld(&self) -> bool {
+        matches!(self, Self::Withheld)
+    }
+}
+
 impl Config {
-    fn of(write: &Writing<'_, '_>, account: &Account) -> Result<Self, CallError> {
-        let first = write.tx.first_active_device(account.uid)?;
+    fn of(write: &Writing<'_, '_>, account: &Account, is_shown: bool) -> Result<Self, CallError> {
         let (digits, step) = look(write, account)?;
-        let uri = first
-            .map(|stored| ShownUri::of_account(write.identity(), &account.name, &stored.device));
+        let uri = if is_shown {
+            let first = write.tx.first_active_device(account.uid)?;
+            let uri = |stored: StoredDevice| {
+                ShownUri::of_account(write.identity(), &account.name, &stored.device)
+            };
+            Uri::Clear(first.map(uri))
+        } else {
+            Uri::Withheld
+        };
         Ok(Self {
-            secret_configured: uri.is_some(),
+            secret_configured: write.tx.has_active_device(account.uid)?,
             provisioning_uri: uri,
             interval: step.as_secs(),
             otp_digits: digits.get(),
@@ -186,6 +222,7 @@ impl Config {
 
 impl Declared for GetConfig {
     const NAME: &'static str = "user.twofactor_config";
+    const RIGHT: Right = Right::Own(Proof::Session);
     type Output = Config;
 }
 
@@ -195,7 +232,7 @@ impl OnAccount for GetConfig {
     }
 
     fn call(&self, account: &Account, write: &mut Writing<'_, '_>) -> Result<Config, CallError> {
-        Config::of(write, account)
+        Config::of(write, account, write.access().may_reveal())
     }
 }
 
@@ -213,6 +250,7 @@ fields! {
 
 impl Declared for Unset {
     const NAME: &'static str = "user.unset_2fa_secret";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = ();
 }
 
@@ -281,6 +319,7 @@ fields! {
 
 impl Declared for VerifyToken {
     const NAME: &'static str = "user.verify_twofactor_token";
+    const RIGHT: Right = Right::Root;
     type Output = bool;
 }
 

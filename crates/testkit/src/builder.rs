@@ -18,6 +18,10 @@ use crate::{Accounts, Daemon, FailingDisk, FakeClock, Journal, Namespace, binari
 /// Makes standard input the first passed socket, of the process that this shell becomes.
 const PASS_ON: &str = r#"exec 3<&0 0</dev/null; export LISTEN_FDS=1 LISTEN_PID="$$"; exec "$@""#;
 
+/// Makes standard output the first, which is the web's, and standard input the second.
+const PASS_ON_BOTH: &str = r#"exec 4<&0 3<&1 0</dev/null 1>&2; export LISTEN_FDS=2 LISTEN_PID="$$"
+export LISTEN_FDNAMES=web:middlewared.socket; exec "$@""#;
+
 /// Everything that a start needs, kept for the next start.
 #[derive(Debug)]
 pub(crate) struct Setup {
@@ -31,6 +35,7 @@ pub(crate) struct Setup {
     pub(crate) accounts: Option<Accounts>,
     pub(crate) namespace: Option<Arc<Namespace>>,
     passed: Option<UnixListener>,
+    passed_web: Option<UnixListener>,
     program: PathBuf,
     uid: Option<u32>,
     arguments: Vec<OsString>,
@@ -59,6 +64,7 @@ impl Builder {
             accounts: None,
             namespace: None,
             passed: None,
+            passed_web: None,
             program: binaries::middlewared(),
             uid: None,
             arguments: Vec::new(),
@@ -116,6 +122,14 @@ impl Builder {
         let listener = UnixListener::bind(&self.setup.bound_at).expect("bind the passed socket");
         self.setup.passed = Some(listener);
         self
+    }
+
+    /// The same, and the web's socket at this path, known by its name.
+    #[must_use]
+    pub fn pass_web_socket(mut self, path: &Path) -> Self {
+        let listener = UnixListener::bind(path).expect("bind the passed socket");
+        self.setup.passed_web = Some(listener);
+        self.pass_socket()
     }
 
     /// A wall clock that the test moves, by libfaketime; see [`Daemon::clock`].
@@ -231,7 +245,7 @@ impl Setup {
         let mut command = self.command();
         command
             .stdin(self.stdin())
-            .stdout(log.try_clone().expect("share the log"))
+            .stdout(self.stdout(&log))
             .stderr(log);
         command.spawn().expect("start middlewared")
     }
@@ -244,12 +258,25 @@ impl Setup {
         }
     }
 
+    /// The log, or the web's socket that is passed on.
+    fn stdout(&self, log: &File) -> Stdio {
+        match &self.passed_web {
+            None => log.try_clone().expect("share the log").into(),
+            Some(listener) => OwnedFd::from(listener.try_clone().expect("share the socket")).into(),
+        }
+    }
+
     /// `[nsenter …] [sh -c PASS_ON] [setpriv …] middlewared --socket … --state-dir … ARGS`. Each
     /// wrapper ends in an exec, so the child's pid is the daemon's.
     fn command(&self) -> Command {
         let mut words: Vec<OsString> = Vec::new();
         if self.passed.is_some() {
-            words.extend(["sh", "-c", PASS_ON, "sh"].map(OsString::from));
+            let pass_on = if self.passed_web.is_some() {
+                PASS_ON_BOTH
+            } else {
+                PASS_ON
+            };
+            words.extend(["sh", "-c", pass_on, "sh"].map(OsString::from));
         }
         if let Some(uid) = self.uid {
             words.push("setpriv".into());

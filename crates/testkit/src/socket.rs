@@ -11,6 +11,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
+use tungstenite::client::IntoClientRequest;
 use tungstenite::protocol::frame::coding::CloseCode;
 use tungstenite::{Error, Message, WebSocket};
 
@@ -56,6 +57,27 @@ impl Socket {
             next_id: 1,
             events: VecDeque::new(),
         })
+    }
+
+    /// Connects to the web's socket as the web service does for somebody at this address; empty for a
+    /// service that tells none.
+    pub fn on_web(path: &Path, address: &str) -> Self {
+        let stream = UnixStream::connect(path).expect("connect to the web's socket");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream.set_write_timeout(Some(PATIENCE)).unwrap();
+        let mut request = "ws://localhost/api/current"
+            .into_client_request()
+            .expect("a request");
+        if !address.is_empty() {
+            let address = address.parse().expect("a header's value");
+            request.headers_mut().insert("X-Middlewared-Peer", address);
+        }
+        let (websocket, _) = tungstenite::client(request, stream).expect("upgrade");
+        Self {
+            websocket,
+            next_id: 1,
+            events: VecDeque::new(),
+        }
     }
 
     /// Sends one text message as it is.

@@ -42,7 +42,7 @@ pub use recovery::LookupSecret;
 pub use requirement::{Identity, Reason, Requirement, Standing};
 pub use secret::{Secret, SecretError};
 pub use settings::Settings;
-pub use source::Source;
+pub use source::{Source, WebAddress};
 pub use ssh_key::{Fingerprint, SshKey};
 pub use throttle::{Budget, Level, LockCause, Locked, PARTS_PER_FAILURE, Streak, Tally};
 pub use time::{Boot, BootId, Clocks, UnixTime};

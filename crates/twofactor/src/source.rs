@@ -18,6 +18,20 @@ pub enum Source {
     V6([u16; 4]),
     /// A name, or anything else that is no address: all of them are one source.
     Unplaced,
+    /// What the process that faces the network tells, which may lie when it is taken over: so its
+    /// addresses have budgets of their own, and are never known ones.
+    Web(WebAddress),
+}
+
+/// An address as the process that faces the network tells it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum WebAddress {
+    /// An IPv4 address.
+    V4(Ipv4Addr),
+    /// The first 64 bits of an IPv6 address.
+    V6([u16; 4]),
+    /// None.
+    Unplaced,
 }
 
 impl Source {
@@ -42,6 +56,16 @@ impl Source {
         }
     }
 
+    /// The same for what the process that faces the network tells: never this machine.
+    #[must_use]
+    pub fn of_web(text: &str) -> Source {
+        Source::Web(match Source::parse(text) {
+            Source::V4(address) => WebAddress::V4(address),
+            Source::V6(network) => WebAddress::V6(network),
+            Source::Local | Source::Unplaced | Source::Web(_) => WebAddress::Unplaced,
+        })
+    }
+
     fn of_v6(address: Ipv6Addr) -> Source {
         if let Some(address) = address.to_ipv4_mapped() {
             return Source::V4(address);
@@ -53,10 +77,15 @@ impl Source {
     /// Reads a source as `Display` writes it, and nothing else.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Source> {
+        let address = |text: &str| text.strip_suffix("/64").unwrap_or(text).to_owned();
         let source = match text {
             "local" => Source::Local,
             "unplaced" => Source::Unplaced,
-            _ => Source::parse(text.strip_suffix("/64").unwrap_or(text)),
+            "web" => Source::Web(WebAddress::Unplaced),
+            _ => match text.strip_prefix("web:") {
+                Some(text) => Source::of_web(&address(text)),
+                None => Source::parse(&address(text)),
+            },
         };
         (source.to_string() == text).then_some(source)
     }
@@ -71,8 +100,8 @@ impl Source {
 
     /// Whether an accepted code makes it a known source of the account: only an address.
     ///
-    /// [`Source::Unplaced`] is everybody whose address is not known, and [`Source::Local`] is open
-    /// without being remembered.
+    /// [`Source::Unplaced`] is everybody whose address is not known, [`Source::Local`] is open
+    /// without being remembered, and [`Source::Web`] may be a lie.
     #[must_use]
     pub const fn can_be_known(self) -> bool {
         matches!(self, Source::V4(_) | Source::V6(_))
@@ -80,28 +109,37 @@ impl Source {
 }
 
 impl fmt::Display for Source {
-    /// `local`, `192.0.2.1`, `2001:db8:1:2::/64` or `unplaced`.
+    /// `local`, `192.0.2.1`, `2001:db8:1:2::/64` or `unplaced`; `web:` before what the web tells, `web`
+    /// where it tells none.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Source::Local => f.write_str("local"),
             Source::V4(address) => write!(f, "{address}"),
-            Source::V6(network) => {
-                let mut segments = [0; 8];
-                for (segment, of_network) in segments.iter_mut().zip(network) {
-                    *segment = of_network;
-                }
-                write!(f, "{}/64", Ipv6Addr::from(segments))
-            }
+            Source::V6(network) => write_network(f, network),
             Source::Unplaced => f.write_str("unplaced"),
+            Source::Web(WebAddress::V4(address)) => write!(f, "web:{address}"),
+            Source::Web(WebAddress::V6(network)) => {
+                f.write_str("web:")?;
+                write_network(f, network)
+            }
+            Source::Web(WebAddress::Unplaced) => f.write_str("web"),
         }
     }
+}
+
+fn write_network(f: &mut fmt::Formatter<'_>, network: [u16; 4]) -> fmt::Result {
+    let mut segments = [0; 8];
+    for (segment, of_network) in segments.iter_mut().zip(network) {
+        *segment = of_network;
+    }
+    write!(f, "{}/64", Ipv6Addr::from(segments))
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::Source;
+    use super::{Source, WebAddress};
 
     #[test]
     fn addresses() {
@@ -175,6 +213,25 @@ mod tests {
         }
     }
 
+    /// A process that was taken over tells what it likes.
+    #[test]
+    fn what_the_web_tells_is_never_known_and_never_this_machine() {
+        for (text, shown) in [
+            ("192.0.2.1", "web:192.0.2.1"),
+            ("::ffff:192.0.2.1", "web:192.0.2.1"),
+            ("2001:db8:1:2::1", "web:2001:db8:1:2::/64"),
+            ("", "web"),
+            ("local", "web"),
+            ("web:192.0.2.1", "web"),
+            ("somewhere.example", "web"),
+        ] {
+            let source = Source::of_web(text);
+            assert_eq!(source.to_string(), shown, "{text}");
+            assert_eq!(Source::from_stored(shown), Some(source), "{text}");
+            assert!(source.has_level() && !source.can_be_known(), "{text}");
+        }
+    }
+
     #[test]
     fn only_what_was_written_is_read() {
         let cases = [
@@ -188,6 +245,10 @@ mod tests {
             "::ffff:192.0.2.1",
             "::/64/64",
             "name",
+            "web:",
+            "web:name",
+            "web:2001:db8::1",
+            "web:192.0.2.1/64",
         ];
         for text in cases {
             assert_eq!(Source::from_stored(text), None, "{text:?}");
@@ -199,7 +260,8 @@ mod tests {
     proptest! {
         #[test]
         fn stored_and_read(v4: [u8; 4], v6: [u16; 4]) {
-            for source in [Source::V4(v4.into()), Source::V6(v6)] {
+            let web = [WebAddress::V4(v4.into()), WebAddress::V6(v6)].map(Source::Web);
+            for source in [Source::V4(v4.into()), Source::V6(v6), web[0], web[1]] {
                 prop_assert_eq!(Source::from_stored(&source.to_string()), Some(source));
             }
         }

@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use api::{CallError, Emergency, Method};
+use api::{Access, CallError, Emergency, Method};
 use breakglass::Grant;
 use nix::errno::Errno;
 use nix::unistd::getuid;
@@ -65,7 +65,7 @@ fn call(config: &Config, method: &'static Method, input: &[u8]) -> Reply {
     let is_undone = before
         .as_ref()
         .is_some_and(|grant| Emergency::is_undone_by(method.name, &checked, grant));
-    if let Err(error) = method.prepare(checked) {
+    if let Err(error) = method.prepare(&Access::root(), checked) {
         return Reply::error(&error);
     }
     let patience = match emergency {

@@ -9,7 +9,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use api::{Answer, CallError, Caller, Done, Method, Prepared, Reading, Started, Work, WriteCall};
+use api::{
+    Access, Answer, Burden, CallError, Caller, Done, Method, Prepared, Reading, Started, Work,
+    WriteCall,
+};
 use store::{Ran, Reader, Reserve, StateError, Store, Writer};
 
 use super::reply::Reply;
@@ -27,6 +30,7 @@ pub(super) fn work(method: &'static Method, request: Request) -> Reply {
     let caller = Caller {
         peer: request.peer(),
         identity: Arc::new(request.identity()),
+        access: Access::root(),
     };
     let Request {
         params,
@@ -41,7 +45,7 @@ pub(super) fn work(method: &'static Method, request: Request) -> Reply {
                 "Params are a JSON array",
             ));
         };
-        match method.prepare(params) {
+        match method.prepare(&caller.access, params) {
             Ok(prepared) => answer(prepared, &state_dir, &caller, generation),
             Err(error) => Reply::error(&error),
         }
@@ -156,6 +160,7 @@ impl Desk<'_> {
                 tx,
                 identity,
                 clocks,
+                access: &self.caller.access,
             })
         })
     }
@@ -213,7 +218,7 @@ impl Desk<'_> {
 /// Has work done, or what stands for it if that takes too long. What takes memory takes no longer than it
 /// takes.
 fn patiently(mut work: Work) -> Result<Started, CallError> {
-    if work.is_heavy() {
+    if work.burden() == Burden::Heavy {
         return work.run();
     }
     let otherwise = work.otherwise();

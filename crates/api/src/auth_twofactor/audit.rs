@@ -6,6 +6,7 @@ use serde_json::Value;
 use store::{AuditFilter, AuditRow};
 
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::bounded::{Id, Line, Username, Whole};
 use crate::method::{Declared, Read, Reading};
 use crate::params::{At, Field, Issues, decode_object, fields};
@@ -92,6 +93,7 @@ impl Entry {
 
 impl Declared for Audit {
     const NAME: &'static str = "auth.twofactor.audit";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = Vec<Entry>;
 }
 

@@ -11,6 +11,7 @@ use twofactor::{
 
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Id, Line, Nullable, Username, Whole};
 use crate::door::span;
@@ -155,8 +156,17 @@ fn over(field: &str, most: u32, rule: &str) -> Issue {
 
 impl Declared for CreateBypass {
     const NAME: &'static str = "auth.twofactor.bypass.create";
+    const RIGHT: Right = Right::Administrator(Proof::New);
     const OFFLINE: bool = true;
     type Output = ShownBypass;
+
+    /// One for everybody is for root at this machine.
+    fn right(&self) -> Right {
+        match self.bypass_create.username.0 {
+            Some(_) => Self::RIGHT,
+            None => Right::Root,
+        }
+    }
 }
 
 impl Slow for CreateBypass {
@@ -172,11 +182,7 @@ impl Slow for CreateBypass {
         let Some(Username(name)) = &self.bypass_create.username.0 else {
             return Ok(Stage::Ready(None));
         };
-        Ok(match lookup::start(name)? {
-            Stage::Ready(found) => Stage::Ready(Some(found)),
-            Stage::Work(job) => Stage::Work(job),
-            Stage::Heavy(job) => Stage::Heavy(job),
-        })
+        Ok(lookup::start(name)?.map(Some))
     }
 
     fn work(name: AccountName) -> Result<Stage<AccountName, Option<Lookup>>, CallError> {
@@ -207,6 +213,12 @@ impl NewBypass {
         write: &mut Writing<'_, '_>,
         account: Option<Account>,
     ) -> Result<ShownBypass, CallError> {
+        // Whoever took over a browser must not get a way in for later.
+        let is_own = |account: &Account| write.access().account() == Some(account);
+        if account.as_ref().is_some_and(is_own) {
+            let message = "A bypass for oneself is given at this machine: midclt 2fa bypass";
+            return Err(CallError::refused(Errno::EACCES, message));
+        }
         let (minutes, uses) = self.granted(&write.tx.policy()?)?;
         let bypass = Bypass::new(write.clocks(), write.today()?, minutes, uses);
         if let Some(account) = &account {
@@ -256,6 +268,7 @@ fields! {
 
 impl Declared for QueryBypasses {
     const NAME: &'static str = "auth.twofactor.bypass.query";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     const OFFLINE: bool = true;
     type Output = Vec<ShownBypass>;
 }
@@ -277,6 +290,7 @@ fields! {
 
 impl Declared for DeleteBypass {
     const NAME: &'static str = "auth.twofactor.bypass.delete";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     const OFFLINE: bool = true;
     type Output = bool;
 }

@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use super::ROOT;
 use super::policy::ShownPolicy;
+use crate::access::{Proof, Right};
 use crate::event::{CONFIG, Event};
 use crate::method::{Declared, Read, Reading, Writing};
 use crate::params::fields;
@@ -18,20 +19,28 @@ fields! {
     /// The settings, and root's first device with its secret in clear.
     ///
     /// `secret` is null before two-factor authentication is first turned on. Where the machine's
-    /// master key is missing, the secret cannot be read, and this is an error.
+    /// master key is missing, the secret cannot be read, and this is an error. On the web it is left
+    /// out, unless a code was given for this very call (auth.reauthenticate).
     pub(crate) struct GetConfig {}
 }
 
 impl Declared for GetConfig {
     const NAME: &'static str = "auth.twofactor.config";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     const OFFLINE: bool = true;
     type Output = Config;
 }
 
 impl Read for GetConfig {
     fn call(self, read: &Reading<'_>) -> Result<Config, CallError> {
+        let settings = read.tx.settings()?;
+        if !read.access.may_reveal() {
+            let first = devices::first_active(read.tx, ROOT)?;
+            let shape = first.map(|record| (record.digits, record.step));
+            return Ok(Config::new(&settings, ShownSecret::Withheld, shape));
+        }
         let device = read.tx.first_active_device(ROOT)?;
-        Ok(Config::in_clear(&read.tx.settings()?, device.as_ref()))
+        Ok(Config::in_clear(&settings, device.as_ref()))
     }
 }
 

@@ -9,6 +9,7 @@ use twofactor::{Account, AccountName, UnixTime};
 
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Id, KeyPrint, Line, Moment, Username};
 use crate::door::span;
@@ -117,6 +118,7 @@ impl NewExemption {
 
 impl Declared for CreateExemption {
     const NAME: &'static str = "auth.twofactor.exemption.create";
+    const RIGHT: Right = Right::Root;
     type Output = Exemption;
 }
 
@@ -175,6 +177,7 @@ fields! {
 
 impl Declared for QueryExemptions {
     const NAME: &'static str = "auth.twofactor.exemption.query";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = Vec<Exemption>;
 }
 
@@ -195,6 +198,7 @@ fields! {
 
 impl Declared for DeleteExemption {
     const NAME: &'static str = "auth.twofactor.exemption.delete";
+    const RIGHT: Right = Right::Root;
     type Output = bool;
 }
 

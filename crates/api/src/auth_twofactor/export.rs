@@ -15,6 +15,7 @@ use super::record::{
     Origin, Page, SettingsRecord, StreakEntry,
 };
 use crate::CallError;
+use crate::access::Right;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{
     Items, KeyPrint, Line, Moment, Nullable, OneOf, Sentence, Uid, Username, Whole,
@@ -48,6 +49,7 @@ pub(crate) struct ExportPage(Page);
 
 impl Declared for Export {
     const NAME: &'static str = "auth.twofactor.export";
+    const RIGHT: Right = Right::Root;
     type Output = ExportPage;
 }
 

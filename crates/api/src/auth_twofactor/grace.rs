@@ -8,6 +8,7 @@ use twofactor::{Account, AccountName, UnixTime};
 
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Username, Whole};
 use crate::method::{Declared, Method, OnAccount, Read, Reading, Write, Writing};
@@ -66,6 +67,7 @@ impl Field for NewGrace {
 
 impl Declared for CreateGrace {
     const NAME: &'static str = "auth.twofactor.grace.create";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = Grace;
 }
 
@@ -117,6 +119,7 @@ fields! {
 
 impl Declared for QueryGrace {
     const NAME: &'static str = "auth.twofactor.grace.query";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = Vec<Grace>;
 }
 
@@ -147,6 +150,7 @@ fields! {
 
 impl Declared for DeleteGrace {
     const NAME: &'static str = "auth.twofactor.grace.delete";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = bool;
 }
 

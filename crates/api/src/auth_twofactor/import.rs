@@ -13,6 +13,7 @@ use twofactor::{
 use zeroize::Zeroizing;
 
 use crate::CallError;
+use crate::access::Right;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Line, OneOf, Username, Word};
 use crate::devices::{self, DeviceEntry};
@@ -130,6 +131,7 @@ pub(crate) struct Imported {
 
 impl Declared for Import {
     const NAME: &'static str = "auth.twofactor.import";
+    const RIGHT: Right = Right::Root;
     type Output = Imported;
 }
 

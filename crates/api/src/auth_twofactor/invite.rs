@@ -10,6 +10,7 @@ use zeroize::Zeroizing;
 
 use super::whose::{self, Concern, OfUser, Whose};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::bounded::{Id, Username, Whole};
 use crate::method::{Declared, Method, OnAccount, Read, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
@@ -86,6 +87,7 @@ impl Field for ToInvite {
 
 impl Declared for CreateInvite {
     const NAME: &'static str = "auth.twofactor.invite.create";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = NewInvite;
 }
 
@@ -194,6 +196,7 @@ fields! {
 
 impl Declared for QueryInvites {
     const NAME: &'static str = "auth.twofactor.invite.query";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = Vec<Invite>;
 }
 
@@ -230,6 +233,7 @@ fields! {
 
 impl Declared for DeleteInvite {
     const NAME: &'static str = "auth.twofactor.invite.delete";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = bool;
 }
 

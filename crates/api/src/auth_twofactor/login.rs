@@ -5,6 +5,7 @@ use twofactor::{AccountName, Source};
 
 use super::enabled_settings;
 use crate::CallError;
+use crate::access::Right;
 use crate::bounded::{Service, Uid};
 use crate::door::{self, Answer, Attempt, Counting, Factor, Hashed, ToHash, Typed, Who};
 use crate::fields::{NullableText, Token};
@@ -139,6 +140,7 @@ impl Work {
 
 impl Declared for Authenticate {
     const NAME: &'static str = "auth.twofactor.authenticate";
+    const RIGHT: Right = Right::Root;
     type Output = Answer;
 }
 
@@ -197,6 +199,7 @@ fields! {
 
 impl Declared for Verify {
     const NAME: &'static str = "auth.twofactor.verify";
+    const RIGHT: Right = Right::Root;
     type Output = bool;
 }
 

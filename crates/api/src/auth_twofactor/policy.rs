@@ -11,6 +11,7 @@ use super::config::emit_policy;
 use super::lockout::{self, Logins};
 use super::trial;
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{OneOf, Whole, Word};
 use crate::method::{Declared, Method, Read, Reading, Slow, Stage, Writing};
@@ -24,6 +25,7 @@ fields! {
 
 impl Declared for GetPolicy {
     const NAME: &'static str = "auth.twofactor.policy.config";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = ShownPolicy;
 }
 
@@ -129,6 +131,7 @@ fn days(days: Whole<1, 90>) -> u16 {
 
 impl Declared for UpdatePolicy {
     const NAME: &'static str = "auth.twofactor.policy.update";
+    const RIGHT: Right = Right::Root;
     type Output = ShownPolicy;
 }
 

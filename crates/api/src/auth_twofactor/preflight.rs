@@ -10,6 +10,7 @@ use super::people::Login;
 use super::trial::Tried;
 use super::{ROOT, ssh};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::method::{Declared, Reading, Slow, Stage, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 
@@ -78,6 +79,7 @@ struct Root {
 
 impl Declared for Preflight {
     const NAME: &'static str = "auth.twofactor.preflight";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     type Output = Outlook;
 }
 

@@ -9,6 +9,7 @@ use twofactor::{Account, AccountName, LookupHash, LookupSecret, NoMemory, RECOVE
 use super::invite::ShownText;
 use super::whose::{self, Concern};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::bounded::{Id, Username};
 use crate::lookup::{self, Lookup};
 use crate::method::{Declared, Method, OnAccount, Reading, Slow, Stage, Write, Writing};
@@ -71,6 +72,7 @@ impl Made {
 
 impl Declared for GenerateCodes {
     const NAME: &'static str = "auth.twofactor.recovery.generate";
+    const RIGHT: Right = Right::Own(Proof::Fresh);
     const OFFLINE: bool = true;
     type Output = NewCodes;
 }
@@ -79,10 +81,13 @@ impl Slow for GenerateCodes {
     type Job = Making;
     type Found = Made;
 
-    fn prepare(&self, _: &Reading<'_>) -> Result<Stage<Making, Made>, CallError> {
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<Making, Made>, CallError> {
+        read.access.may_name(&self.username.0)?;
         Ok(match lookup::start(&self.username.0)? {
             Stage::Ready(account) => Stage::Heavy(Making::Codes(account)),
-            Stage::Work(name) | Stage::Heavy(name) => Stage::Work(Making::LookUp(name)),
+            Stage::Work(name) | Stage::Heavy(name) | Stage::Ask(name) => {
+                Stage::Work(Making::LookUp(name))
+            }
         })
     }
 
@@ -101,6 +106,7 @@ impl Slow for GenerateCodes {
     fn finish(&self, made: &Made, write: &mut Writing<'_, '_>) -> Result<NewCodes, CallError> {
         let account = made.account.account(&self.username.0, write.tx)?;
         let Account { uid, name } = &account;
+        write.act_on(*uid)?;
         write.about(name);
         write.tx.ensure_account(&account)?;
         let id = write.tx.add_recovery_set(*uid, &made.salt, &made.hashes)?;
@@ -139,6 +145,7 @@ pub(crate) struct Saved {
 
 impl Declared for ConfirmSaved {
     const NAME: &'static str = "auth.twofactor.recovery.confirm_saved";
+    const RIGHT: Right = Right::Own(Proof::Session);
     const OFFLINE: bool = true;
     type Output = Saved;
 }
@@ -146,13 +153,16 @@ impl Declared for ConfirmSaved {
 impl Write for ConfirmSaved {
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<Saved, CallError> {
         let id = self.id.0;
-        let Some(uid) = write.tx.confirm_recovery_set(id)? else {
+        let uid = write.tx.confirm_recovery_set(id)?;
+        // What is another's is not there for whoever is no administrator.
+        let Some(uid) = uid.filter(|uid| write.access().permits(*uid)) else {
             let message = format!(
                 "There is no set {id} of recovery codes; only the last one made for an account can \
                  be confirmed. New ones: midclt call auth.twofactor.recovery.generate NAME"
             );
             return Err(CallError::refused(Errno::ENOENT, message));
         };
+        write.act_on(uid)?;
         let name = whose::about(write, uid)?;
         write.audit("saved")?;
         whose::tell(write, name.as_ref(), Concern::Recovery)?;
@@ -184,6 +194,7 @@ pub(crate) struct Left {
 
 impl Declared for Remaining {
     const NAME: &'static str = "auth.twofactor.recovery.remaining";
+    const RIGHT: Right = Right::Own(Proof::Session);
     const OFFLINE: bool = true;
     type Output = Left;
 }

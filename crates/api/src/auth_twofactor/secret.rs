@@ -6,6 +6,7 @@ use twofactor::Settings;
 
 use super::config::emit_config;
 use super::{ROOT, enabled_settings};
+use crate::access::{Proof, Right};
 use crate::method::{Declared, Read, Reading, Write, Writing};
 use crate::params::fields;
 use crate::provisioning::ShownUri;
@@ -20,6 +21,7 @@ fields! {
 
 impl Declared for GetProvisioningUri {
     const NAME: &'static str = "auth.twofactor.provisioning_uri";
+    const RIGHT: Right = Right::Administrator(Proof::New);
     type Output = ShownUri;
 }
 
@@ -46,6 +48,7 @@ fields! {
 
 impl Declared for RenewSecret {
     const NAME: &'static str = "auth.twofactor.renew_secret";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = bool;
 }
 

@@ -8,6 +8,7 @@ use super::config::{Config, emit_config, without_secret};
 use super::lockout::{Logins, Step};
 use super::secret::issue_device;
 use super::{ROOT, trial};
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::devices::{self, DeviceEntry};
 use crate::error::Issue;
@@ -154,8 +155,17 @@ pub(super) fn check_span(
 
 impl Declared for Update {
     const NAME: &'static str = "auth.twofactor.update";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     const OFFLINE: bool = true;
     type Output = Config;
+
+    fn right(&self) -> Right {
+        if self.turns_off() {
+            Right::Administrator(Proof::New)
+        } else {
+            Self::RIGHT
+        }
+    }
 }
 
 impl Update {
@@ -233,8 +243,9 @@ impl Slow for Update {
         outcomes.live.old.enabled &= !(is_override_over && self.turns_on());
         let Outcomes { stored, live } = outcomes;
         // Not by whatever else is changed: nobody asked for a device then, and nobody would have it.
+        let mut is_issued = false;
         if live.is_turned_on() || stored.is_turned_on() {
-            ensure_device(write, &live.new)?;
+            is_issued = ensure_device(write, &live.new)?;
         }
         let is_reshaped = params.reshape(write)?;
         params.check(write, &outcomes, seen.as_ref())?;
@@ -254,6 +265,8 @@ impl Slow for Update {
             Err(StoreError::NoKey { .. } | StoreError::Damaged { .. }) if !live.new.enabled => {
                 without_secret(write, &live.new)
             }
+            // On the web a secret is shown when it is made, and else by a code for that alone.
+            Ok(_) if !is_issued && !write.access().is_root() => without_secret(write, &live.new),
             device => Ok(Config::in_clear(&live.new, device?.as_ref())),
         }
     }
@@ -339,11 +352,11 @@ const OFF: &str = "Two-factor authentication is off for everybody. To turn it on
     midclt call auth.twofactor.update '{\"enabled\": true}'. Milder, for one account: midclt 2fa \
     bypass NAME --reason TEXT";
 
-/// Makes a device where there is none. One whose secret cannot be read is left alone, and refuses:
+/// Makes a device where there is none; whether it did. One whose secret cannot be read is left alone, and refuses:
 /// nobody could pass with it.
-fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(), CallError> {
+fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<bool, CallError> {
     if write.tx.first_active_device(ROOT)?.is_some() {
-        return Ok(());
+        return Ok(false);
     }
     issue_device(write, settings)?;
     let root = lookup::uid_0(write.tx)?;
@@ -351,5 +364,6 @@ fn ensure_device(write: &mut Writing<'_, '_>, settings: &Settings) -> Result<(),
         account: Some(root.name.as_str()),
         ..Subject::default()
     };
-    write.audit_login("issued", &subject)
+    write.audit_login("issued", &subject)?;
+    Ok(true)
 }

@@ -6,6 +6,7 @@ use serde_json::Value;
 use store::ReadTx;
 
 use crate::CallError;
+use crate::access::Right;
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Items, Line, Nullable, OneOf, Sentence, Username, Word};
 use crate::method::{Declared, Method, Write, Writing};
@@ -133,6 +134,7 @@ impl Word for Severity {
 
 impl Declared for ReportSshd {
     const NAME: &'static str = "auth.twofactor.ssh.report";
+    const RIGHT: Right = Right::Root;
     type Output = bool;
 }
 

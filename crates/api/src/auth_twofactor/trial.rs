@@ -15,6 +15,7 @@ use twofactor::{Changes, RolledBack};
 use super::config::{emit_config, emit_policy};
 use super::policy::ShownPolicy;
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::Id;
 use crate::method::{Declared, Write, WriteCall, Writing};
@@ -36,6 +37,7 @@ fields! {
 
 impl Declared for Commit {
     const NAME: &'static str = "auth.twofactor.commit";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = bool;
 }
 
@@ -58,6 +60,7 @@ fields! {
 
 impl Declared for Rollback {
     const NAME: &'static str = "auth.twofactor.rollback";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = bool;
 }
 

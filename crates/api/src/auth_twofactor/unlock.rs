@@ -6,6 +6,7 @@ use store::DeviceRecord;
 use twofactor::{Account, AccountKey, AccountName, UnixTime, Window};
 
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::Username;
 use crate::method::{Declared, OnAccount, Writing};
@@ -36,6 +37,7 @@ pub(crate) struct Unlocked {
 
 impl Declared for Unlock {
     const NAME: &'static str = "auth.twofactor.unlock";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     const OFFLINE: bool = true;
     type Output = Unlocked;
 }

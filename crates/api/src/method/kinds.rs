@@ -6,6 +6,7 @@ use store::ReadTx;
 use twofactor::{Account, AccountName, Clocks, UnixTime};
 
 use super::writing::Writing;
+use crate::access::{Access, Right};
 use crate::lookup::{self, Lookup};
 use crate::params::Params;
 use crate::{CallError, Session};
@@ -14,20 +15,33 @@ use crate::{CallError, Session};
 pub(crate) trait Declared: Params + JsonSchema + Send + Sync + 'static {
     /// The full name.
     const NAME: &'static str;
+    /// Who may call it.
+    const RIGHT: Right;
     /// Whether recovery may run it without the daemon: it must do no harm when done twice.
     const OFFLINE: bool = false;
     /// The result.
     type Output: Serialize + JsonSchema;
+
+    /// Who may make this very call, where that is stricter.
+    fn right(&self) -> Right {
+        Self::RIGHT
+    }
 }
 
 /// A method that concerns the connection, or nothing at all.
 pub(crate) trait OnSession: Declared {
-    fn call(self, session: &mut Session) -> Result<Self::Output, CallError>;
+    fn call(self, session: &mut Session, access: &Access) -> Result<Self::Output, CallError>;
 }
 
 /// A method that only reads.
 pub(crate) trait Read: Declared {
     fn call(self, read: &Reading<'_>) -> Result<Self::Output, CallError>;
+}
+
+/// A method that only reads, of everybody's or of one account's.
+pub(crate) trait ReadOwn: Declared {
+    /// `only` is the account whose records the caller may see; nobody where it may see all.
+    fn call(self, read: &Reading<'_>, only: Option<&Account>) -> Result<Self::Output, CallError>;
 }
 
 /// A method that changes state. It may run more than once before its changes are kept, so it changes
@@ -105,6 +119,29 @@ pub(crate) enum Stage<J, F> {
     Work(J),
     /// There is: it takes so much memory that it is done one at a time. So it waits for nobody.
     Heavy(J),
+    /// There is: a password is asked about, which has threads of its own.
+    Ask(J),
+}
+
+impl<J, F> Stage<J, F> {
+    /// The same as a part of something larger.
+    pub(crate) fn map_both<K, G>(
+        self,
+        job: impl FnOnce(J) -> K,
+        found: impl FnOnce(F) -> G,
+    ) -> Stage<K, G> {
+        match self {
+            Self::Ready(ready) => Stage::Ready(found(ready)),
+            Self::Work(work) => Stage::Work(job(work)),
+            Self::Heavy(work) => Stage::Heavy(job(work)),
+            Self::Ask(work) => Stage::Ask(job(work)),
+        }
+    }
+
+    /// The same, with something else found where there is nothing to do.
+    pub(crate) fn map<G>(self, found: impl FnOnce(F) -> G) -> Stage<J, G> {
+        self.map_both(|job| job, found)
+    }
 }
 
 /// A method that acts on one account of this machine, given by its name.
@@ -140,7 +177,10 @@ impl<M: OnAccount> Slow for M {
         OnAccount::is_way_back(self)
     }
 
-    fn prepare(&self, _: &Reading<'_>) -> Result<Stage<AccountName, Lookup>, CallError> {
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<AccountName, Lookup>, CallError> {
+        if let Right::Own(_) = M::RIGHT {
+            read.access.may_name(self.username())?;
+        }
         lookup::start(self.username())
     }
 
@@ -155,6 +195,7 @@ impl<M: OnAccount> Slow for M {
 
     fn finish(&self, found: &Lookup, write: &mut Writing<'_, '_>) -> Result<M::Output, CallError> {
         let account = found.account(self.username(), write.tx)?;
+        write.act_on(account.uid)?;
         write.about(&account.name);
         self.call(&account, write)
     }
@@ -177,6 +218,8 @@ pub struct Reading<'a> {
     pub identity: &'a Identity,
     /// What its clocks say.
     pub clocks: Clocks,
+    /// Who calls, and what that permits.
+    pub access: &'a Access,
 }
 
 impl Reading<'_> {

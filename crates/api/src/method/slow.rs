@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde_json::value::RawValue;
 
 use super::kinds::{Reading, Slow, Stage};
-use super::send;
 use super::writing::{WriteCall, Writing};
+use super::{is_own, send};
 use crate::CallError;
 
 /// A slow call whose params are valid.
@@ -17,13 +17,20 @@ pub struct SlowCall {
 type StartSlow = dyn FnOnce(&Reading<'_>) -> Result<Started, CallError> + Send;
 
 impl SlowCall {
-    pub(super) fn new<M: Slow>(method: M) -> Self {
-        let start = |read: &Reading<'_>| {
-            if let Some(output) = method.at_once(read)? {
+    pub(super) fn new<M: Slow>(method: M, is_door: bool) -> Self {
+        let start = move |read: &Reading<'_>| {
+            // Only the writer makes sure that it is the caller's own account.
+            if !is_own(M::RIGHT)
+                && let Some(output) = method.at_once(read)?
+            {
                 return send(&output).map(Started::Answered);
             }
             let stage = method.prepare(read)?;
-            next(Arc::new(method), stage)
+            let call = Call {
+                method: Arc::new(method),
+                is_door,
+            };
+            next(call, stage)
         };
         Self {
             start: Box::new(start),
@@ -49,10 +56,21 @@ pub enum Started {
     Work(Work),
 }
 
+/// What work takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Burden {
+    /// Next to nothing, but perhaps for long.
+    Light,
+    /// So much memory that it is done one at a time.
+    Heavy,
+    /// Another process that checks a password, which whoever is at the network has it do.
+    Password,
+}
+
 /// Work that touches no state and may take long.
 pub struct Work {
     is_door: bool,
-    is_heavy: bool,
+    burden: Burden,
     otherwise: Option<Box<Started>>,
     run: Box<dyn FnOnce() -> Result<Started, CallError> + Send>,
 }
@@ -64,10 +82,10 @@ impl Work {
         self.is_door
     }
 
-    /// Whether it takes so much memory that it is done one at a time.
+    /// What it takes.
     #[must_use]
-    pub const fn is_heavy(&self) -> bool {
-        self.is_heavy
+    pub const fn burden(&self) -> Burden {
+        self.burden
     }
 
     /// What there is to do instead if this takes too long; without it, the call fails then.
@@ -84,33 +102,51 @@ impl Work {
     }
 }
 
-fn next<M: Slow>(method: Arc<M>, stage: Stage<M::Job, M::Found>) -> Result<Started, CallError> {
-    let (job, is_heavy) = match stage {
+/// A method, and where it waits.
+struct Call<M> {
+    method: Arc<M>,
+    is_door: bool,
+}
+
+impl<M> Clone for Call<M> {
+    fn clone(&self) -> Self {
+        Self {
+            method: Arc::clone(&self.method),
+            is_door: self.is_door,
+        }
+    }
+}
+
+fn next<M: Slow>(call: Call<M>, stage: Stage<M::Job, M::Found>) -> Result<Started, CallError> {
+    let (job, burden) = match stage {
         Stage::Ready(found) => {
-            return match method.unwritten(&found) {
-                Some(output) => send(&output).map(Started::Answered),
-                None => Ok(Started::Ready(finish(method, found))),
+            return match call.method.unwritten(&found) {
+                Some(output) if !is_own(M::RIGHT) => send(&output).map(Started::Answered),
+                _ => Ok(Started::Ready(finish(call, found))),
             };
         }
-        Stage::Work(job) => (job, false),
-        Stage::Heavy(job) => (job, true),
+        Stage::Work(job) => (job, Burden::Light),
+        Stage::Heavy(job) => (job, Burden::Heavy),
+        Stage::Ask(job) => (job, Burden::Password),
     };
     let otherwise = match M::otherwise(&job) {
-        Some(stage) => Some(Box::new(next(Arc::clone(&method), stage)?)),
+        Some(stage) => Some(Box::new(next(call.clone(), stage)?)),
         None => None,
     };
     Ok(Started::Work(Work {
-        is_door: M::IS_DOOR,
-        is_heavy,
+        is_door: call.is_door,
+        burden,
         otherwise,
-        run: Box::new(|| next(method, M::work(job)?)),
+        run: Box::new(|| next(call, M::work(job)?)),
     }))
 }
 
-fn finish<M: Slow>(method: Arc<M>, found: M::Found) -> WriteCall {
+fn finish<M: Slow>(call: Call<M>, found: M::Found) -> WriteCall {
+    let Call { method, is_door } = call;
     WriteCall {
         method: M::NAME,
-        is_door: M::IS_DOOR,
+        is_own: is_own(M::RIGHT),
+        is_door,
         is_way_back: method.is_way_back(),
         run: Box::new(move |write: &mut Writing<'_, '_>| {
             method.finish(&found, write).and_then(|o| send(&o))

@@ -10,6 +10,7 @@ use twofactor::{AccountName, Clocks, UnixTime};
 use super::Answer;
 use super::kinds::Identity;
 use crate::CallError;
+use crate::access::{self, Access, Change, SessionChange};
 use crate::alert::Alert;
 use crate::event::Event;
 
@@ -20,6 +21,8 @@ pub struct Caller {
     pub peer: Peer,
     /// How this machine named itself then.
     pub identity: Arc<Identity>,
+    /// What it may do.
+    pub access: Access,
 }
 
 /// What a write may use.
@@ -38,14 +41,37 @@ struct Effects {
     alerts: Vec<Alert>,
     outcome: Option<&'static str>,
     wake_in: Option<Duration>,
+    session: Option<SessionChange>,
     /// Also when the call fails.
     is_kept: bool,
+    /// Whose account it acts on was held against the caller.
+    is_settled: bool,
 }
 
 impl Writing<'_, '_> {
     /// How this machine names itself.
     pub(crate) fn identity(&self) -> &Identity {
         &self.caller.identity
+    }
+
+    /// Who calls, and what that permits.
+    pub(crate) fn access(&self) -> &Access {
+        &self.caller.access
+    }
+
+    /// Says whose account this acts on: one that is not the caller's own is refused to whoever is no
+    /// administrator.
+    pub(crate) fn act_on(&mut self, uid: u32) -> Result<(), CallError> {
+        if !self.caller.access.permits(uid) {
+            return Err(access::refused(access::OTHERS));
+        }
+        self.effects.is_settled = true;
+        Ok(())
+    }
+
+    /// Changes the session that this call came by, once that is durable.
+    pub(crate) fn change_session(&mut self, change: Change) {
+        self.effects.session = Some(SessionChange(change));
     }
 
     /// What the clocks say: all calls of a batch see the same.
@@ -67,11 +93,14 @@ impl Writing<'_, '_> {
     /// Writes down who did this, and what came of it, in the same transaction.
     pub(crate) fn audit(&mut self, outcome: &'static str) -> Result<(), CallError> {
         let account = self.account.take();
-        let subject = account.as_ref().map(|account| Subject {
-            account: Some(account.as_str()),
-            service: None,
-            source: None,
-        });
+        let is_web = !self.access().is_root();
+        let source = is_web.then(|| self.access().source().to_string());
+        let subject = Subject {
+            account: account.as_ref().map(AccountName::as_str),
+            service: is_web.then_some(access::SERVICE),
+            source: source.as_deref(),
+        };
+        let subject = Some(subject).filter(|subject| *subject != Subject::default());
         let entry = self.entry(outcome, subject);
         self.tx.audit(&entry)?;
         self.account = account;
@@ -147,11 +176,14 @@ pub struct Done {
     pub outcome: Option<&'static str>,
     /// When something falls due by itself: [`upkeep`](crate::upkeep) is to be run then.
     pub wake_in: Option<Duration>,
+    /// What is different in the session that the call came by: for [`Access::apply`].
+    pub session: Option<SessionChange>,
 }
 
 /// A write whose params are valid; it waits for the writer.
 pub struct WriteCall {
     pub(super) method: &'static str,
+    pub(super) is_own: bool,
     pub(super) is_door: bool,
     pub(super) is_way_back: bool,
     pub(super) run: Box<RunWrite>,
@@ -167,6 +199,7 @@ impl WriteCall {
     ) -> Self {
         Self {
             method,
+            is_own: false,
             is_door: false,
             is_way_back: false,
             run: Box::new(move |write| run(write).and_then(|result| super::send(&result))),
@@ -209,8 +242,17 @@ impl WriteCall {
             alerts,
             outcome,
             wake_in,
+            session,
             is_kept,
+            is_settled,
         } = write.effects;
+        // Deny by default: a method that forgets to say whose account it acts on acts on nobody's.
+        if self.is_own && !is_settled && !caller.access.is_administrator() {
+            return Err(match result {
+                Err(error) => error,
+                Ok(_) => access::refused(access::OTHERS),
+            });
+        }
         let result = match result {
             Err(error) if !is_kept => return Err(error),
             result => result,
@@ -221,6 +263,7 @@ impl WriteCall {
             alerts,
             outcome,
             wake_in,
+            session,
         })
     }
 }

@@ -10,7 +10,10 @@ impl Machine {
         let Value::Array(params) = params else {
             panic!("not params: {params}")
         };
-        match find(name).unwrap().prepare(RawParams::Positional(params)) {
+        match find(name)
+            .unwrap()
+            .prepare(&Access::root(), RawParams::Positional(params))
+        {
             Ok(Prepared::Slow(call)) => self.read(|read| call.start(read)).unwrap(),
             _ => panic!("{name} is not slow"),
         }
@@ -21,7 +24,11 @@ impl Machine {
 fn loads(mut started: Started) -> Vec<&'static str> {
     let mut loads = Vec::new();
     while let Started::Work(work) = started {
-        loads.push(if work.is_heavy() { "hash" } else { "look-up" });
+        loads.push(match work.burden() {
+            Burden::Light => "look-up",
+            Burden::Heavy => "hash",
+            Burden::Password => "password",
+        });
         started = work.run().unwrap();
     }
     loads

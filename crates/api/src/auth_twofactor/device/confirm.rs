@@ -2,10 +2,11 @@
 
 use nix::errno::Errno;
 use serde_json::Value;
-use twofactor::{Account, AccountName, Code, Device, Enrolment, Explanation, Source, explain};
+use twofactor::{Account, AccountName, Code, Device, Enrolment, Explanation, explain};
 
 use super::find;
 use crate::CallError;
+use crate::access::{Change, Proof, Right};
 use crate::bounded::Id;
 use crate::devices::DeviceEntry;
 use crate::door::{self, Attempt, Counting, Factor, Typed, Verdict, Who};
@@ -44,6 +45,7 @@ impl Field for Shown {
 
 impl Declared for ConfirmDevice {
     const NAME: &'static str = "auth.twofactor.device.confirm";
+    const RIGHT: Right = Right::Own(Proof::Session);
     type Output = DeviceEntry;
 }
 
@@ -71,7 +73,7 @@ impl Write for ConfirmDevice {
         let attempt = Attempt {
             who: &who,
             service: "confirm",
-            source: Source::Local,
+            source: write.access().source(),
             factor: Factor::Nothing,
             typed: Some(Typed::Code(&token.0)),
         };
@@ -80,6 +82,10 @@ impl Write for ConfirmDevice {
             Verdict::Accepted => {
                 let (record, name) = find(write, *id)?;
                 let name = name.ok_or_else(|| CallError::internal("the account is gone"))?;
+                // It is a code of whoever signed in, for whatever needs a fresh one.
+                if write.access().account().is_some_and(|own| own.uid == uid) {
+                    write.change_session(Change::Fresh);
+                }
                 return Ok(DeviceEntry::new(name.as_str(), &record));
             }
             Verdict::Locked => CallError::refused(Errno::EBUSY, answer.message),

@@ -1,5 +1,6 @@
 //! `auth.twofactor.device.create`: a secret for a new phone, which counts once a code of it was seen.
 
+use nix::errno::Errno;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
@@ -8,9 +9,11 @@ use twofactor::{Account, AccountName, Device, Digits, Enrolment, PENDING_SECS, T
 
 use super::{is_alive, taken};
 use crate::CallError;
+use crate::access::{self, Proof, Right};
 use crate::auth_twofactor::invite::{ShownText, TypedInvite};
 use crate::bounded::{Id, Line, Username, UsualInterval};
 use crate::devices::{self, DeviceEntry, State};
+use crate::door::{self, Attempt, Counting, Factor, Typed, Verdict, Who};
 use crate::error::Issue;
 use crate::fields::OtpDigits;
 use crate::method::{Declared, OnAccount, Writing};
@@ -44,7 +47,8 @@ fields! {
         interval: Option<UsualInterval>,
         /// The number of the device that goes when this one is confirmed.
         replaces: Option<Id>,
-        /// An invite for a first device, which is used up. Root needs none.
+        /// An invite for a first device, which is used up. Root needs none, and an administrator none
+        /// for somebody else.
         invite: Option<TypedInvite>,
     }
 }
@@ -108,6 +112,7 @@ impl Issued {
 
 impl Declared for CreateDevice {
     const NAME: &'static str = "auth.twofactor.device.create";
+    const RIGHT: Right = Right::Own(Proof::Session);
     type Output = Issued;
 }
 
@@ -144,6 +149,10 @@ impl Wanted {
     /// Uses up the invite, if one was given. Root needs none, but a wrong one is a mistake to be told
     /// of.
     fn use_invite(&self, write: &mut Writing<'_, '_>, account: &Account) -> Result<(), CallError> {
+        if write.access().account() == Some(account) {
+            return self.use_own_invite(write, account);
+        }
+        write.access().require_fresh()?;
         let Some(invite) = &self.invite else {
             return Ok(());
         };
@@ -159,6 +168,42 @@ impl Wanted {
         };
         let issue = Issue::new("device_create.invite", message);
         Err(CallError::Invalid(vec![issue]))
+    }
+
+    /// Somebody on the web, for their own account: a code that is fresh, or for a first device an invite,
+    /// which is guessed at as at a door.
+    fn use_own_invite(
+        &self,
+        write: &mut Writing<'_, '_>,
+        account: &Account,
+    ) -> Result<(), CallError> {
+        if write.tx.has_active_device(account.uid)? {
+            return write.access().require_fresh();
+        }
+        let Some(invite) = &self.invite else {
+            let message = format!(
+                "A first device needs an invite. Ask the administrator: midclt 2fa invite {}",
+                account.name
+            );
+            let issue = Issue::new("device_create.invite", message);
+            return Err(CallError::Invalid(vec![issue]));
+        };
+        let who = Who::find(write.tx, account.name.as_str(), Some(account.uid))?;
+        let attempt = Attempt {
+            who: &who,
+            service: access::SERVICE,
+            source: write.access().source(),
+            factor: Factor::Password,
+            typed: Some(Typed::Invite(invite)),
+        };
+        let answer = door::judge(write, &attempt, &Counting::AtDoor)?;
+        let error = match answer.verdict {
+            Verdict::Accepted => return Ok(()),
+            Verdict::Locked => CallError::refused(Errno::EBUSY, answer.message),
+            _ => CallError::Invalid(vec![Issue::new("device_create.invite", answer.message)]),
+        };
+        // A wrong invite counts, though this is an error.
+        Err(write.refuse(error))
     }
 
     /// Forgets the pending devices that are over, and those that were to replace the same one and

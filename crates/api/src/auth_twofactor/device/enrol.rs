@@ -8,6 +8,7 @@ use store::{NewDevice, Subject};
 use twofactor::{Account, Digits, Enrolment, PENDING_SECS, Source, TimeStep};
 
 use crate::CallError;
+use crate::access::Right;
 use crate::auth_twofactor::invite::{ShownText, TypedInvite};
 use crate::auth_twofactor::login::text;
 use crate::bounded::{Service, Uid, Username};
@@ -72,6 +73,7 @@ pub(crate) struct Enrolled {
 
 impl Declared for EnrolDevice {
     const NAME: &'static str = "auth.twofactor.device.enrol";
+    const RIGHT: Right = Right::Root;
     type Output = Enrolled;
 }
 

@@ -7,16 +7,17 @@ mod enrol;
 use nix::errno::Errno;
 use serde_json::Value;
 use store::DeviceRecord;
-use twofactor::{AccountName, Enrolment, UnixTime};
+use twofactor::{Account, AccountName, Enrolment, UnixTime};
 
 use super::whose::{self, Whose};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::{Id, Line, Username, Whole};
 use crate::devices::{self, DeviceEntry};
 use crate::error::Issue;
 use crate::event::{DEVICE, Event};
-use crate::method::{Declared, Method, Read, Reading, Write, Writing};
+use crate::method::{Declared, Method, ReadOwn, Reading, Write, Writing};
 use crate::params::{At, Field, Issues, decode_object, fields};
 use confirm::ConfirmDevice;
 use create::CreateDevice;
@@ -53,11 +54,16 @@ impl Field for Filter {
 
 impl Declared for QueryDevices {
     const NAME: &'static str = "auth.twofactor.device.query";
+    const RIGHT: Right = Right::Own(Proof::Session);
     type Output = Vec<DeviceEntry>;
 }
 
-impl Read for QueryDevices {
-    fn call(self, read: &Reading<'_>) -> Result<Vec<DeviceEntry>, CallError> {
+impl ReadOwn for QueryDevices {
+    fn call(
+        self,
+        read: &Reading<'_>,
+        only: Option<&Account>,
+    ) -> Result<Vec<DeviceEntry>, CallError> {
         let (tx, today) = (read.tx, read.today()?);
         let (username, after, limit) = match self.device_query {
             Some(filter) => (filter.username, filter.after, filter.limit),
@@ -65,7 +71,14 @@ impl Read for QueryDevices {
         };
         let limit = limit.map_or(USUAL, |limit| limit.0);
         let after = after.map(|id| id.0);
-        let records = match Whose::of(username.as_ref(), tx)? {
+        if let Some(Username(name)) = &username {
+            read.access.may_name(name)?;
+        }
+        let whose = match only {
+            Some(account) => Whose::Of(account.uid),
+            None => Whose::of(username.as_ref(), tx)?,
+        };
+        let records = match whose {
             Whose::All => tx.all_devices(after, limit)?,
             Whose::Of(uid) => tx.devices(uid)?,
             Whose::Nobodys => Vec::new(),
@@ -95,13 +108,17 @@ fn find(
 ) -> Result<(DeviceRecord, Option<AccountName>), CallError> {
     let (id, today) = (id.0, write.today()?);
     let record = write.tx.device(id)?;
-    let Some(record) = record.filter(|record| is_alive(record, today)) else {
+    // What is another's is not there for whoever is no administrator.
+    let is_shown =
+        |record: &DeviceRecord| is_alive(record, today) && write.access().permits(record.uid);
+    let Some(record) = record.filter(is_shown) else {
         let message = format!(
             "There is no device {id}; one that nobody confirms is forgotten after 7 days. Those \
              that there are: midclt call auth.twofactor.device.query"
         );
         return Err(CallError::refused(Errno::ENOENT, message));
     };
+    write.act_on(record.uid)?;
     let name = whose::about(write, record.uid)?;
     Ok((record, name))
 }
@@ -132,6 +149,7 @@ impl Field for Changes {
 
 impl Declared for UpdateDevice {
     const NAME: &'static str = "auth.twofactor.device.update";
+    const RIGHT: Right = Right::Own(Proof::Session);
     type Output = DeviceEntry;
 }
 
@@ -176,6 +194,7 @@ fields! {
 
 impl Declared for DeleteDevice {
     const NAME: &'static str = "auth.twofactor.device.delete";
+    const RIGHT: Right = Right::Own(Proof::Fresh);
     type Output = bool;
 }
 
@@ -207,6 +226,6 @@ pub(crate) const METHODS: &[Method] = &[
     Method::on_account::<CreateDevice>(),
     Method::write::<DeleteDevice>(),
     Method::write::<EnrolDevice>(),
-    Method::read::<QueryDevices>(),
+    Method::read_own::<QueryDevices>(),
     Method::write::<UpdateDevice>(),
 ];

@@ -21,6 +21,7 @@ use twofactor::{Account, AccountName, UnixTime};
 use super::lockout::Logins;
 use super::record::{AccountEntry, Page};
 use super::trial;
+use crate::access::{Access, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::Whole;
 use crate::lookup::{self, Lookup};
@@ -53,11 +54,12 @@ pub(crate) struct HandedOver(Vec<Page>);
 
 impl Declared for RestorePage {
     const NAME: &'static str = "auth.twofactor.restore_page";
+    const RIGHT: Right = Right::Root;
     type Output = u32;
 }
 
 impl OnSession for RestorePage {
-    fn call(self, session: &mut Session) -> Result<u32, CallError> {
+    fn call(self, session: &mut Session, _: &Access) -> Result<u32, CallError> {
         let HandedOver(pages) = &mut session.handed_over;
         if self.number.0 == 0 {
             pages.clear();
@@ -141,6 +143,7 @@ impl schemars::JsonSchema for Restore {
 
 impl Declared for Restore {
     const NAME: &'static str = "auth.twofactor.restore";
+    const RIGHT: Right = Right::Root;
     type Output = Report;
 }
 

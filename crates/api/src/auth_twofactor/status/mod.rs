@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use super::people::{self, Login};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::method::{Declared, Reading, Slow, Stage, Writing};
 use crate::params::fields;
 use report::{Clock, Report};
@@ -33,6 +34,7 @@ pub(crate) struct Job {
 
 impl Declared for GetStatus {
     const NAME: &'static str = "auth.twofactor.status";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     const OFFLINE: bool = true;
     type Output = Report;
 }

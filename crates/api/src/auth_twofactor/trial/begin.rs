@@ -8,6 +8,7 @@ use twofactor::{Changes, Settings, Trial, TrialSecs};
 use super::shown::Begun;
 use super::{settle, tell};
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::auth_twofactor::lockout::{self, Logins, Step};
 use crate::auth_twofactor::settings::{self, ServiceChanges, check_span};
 use crate::auth_twofactor::{ROOT, policy};
@@ -88,7 +89,18 @@ const OBJECT: &str = "auth_twofactor_try.changes";
 
 impl Declared for Try {
     const NAME: &'static str = "auth.twofactor.try";
+    const RIGHT: Right = Right::Administrator(Proof::Fresh);
     type Output = Begun;
+
+    /// The policy is for root at this machine, and turning it off wants a code of its own.
+    fn right(&self) -> Right {
+        let changes = &self.auth_twofactor_try.changes;
+        match (&changes.policy, changes.enabled) {
+            (Some(_), _) => Right::Root,
+            (None, Some(false)) => Right::Administrator(Proof::New),
+            (None, _) => Self::RIGHT,
+        }
+    }
 }
 
 impl Slow for Try {

@@ -109,7 +109,7 @@ fn before_a_password_is_proven_no_name_is_looked_up_whether_its_uid_is_known_or_
     ] {
         let method = find("auth.twofactor.authenticate").unwrap();
         let params = RawParams::Positional(vec![login.clone()]);
-        let Prepared::Slow(call) = method.prepare(params).unwrap() else {
+        let Prepared::Slow(call) = method.prepare(&Access::root(), params).unwrap() else {
             panic!("it is not slow");
         };
         let started = doors.machine.read(|read| call.start(read)).unwrap();
