@@ -5,6 +5,7 @@ use serde::Serialize;
 use store::TrialFate;
 
 use crate::CallError;
+use crate::access::{Proof, Right};
 use crate::bounded::Id;
 use crate::method::{Declared, Read, Reading};
 use crate::params::fields;
@@ -36,6 +37,7 @@ pub(crate) enum Fate {
 
 impl Declared for GetTrial {
     const NAME: &'static str = "auth.twofactor.trial";
+    const RIGHT: Right = Right::Administrator(Proof::Session);
     const OFFLINE: bool = true;
     type Output = Option<Fate>;
 }
