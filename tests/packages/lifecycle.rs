@@ -80,6 +80,8 @@ fn removing_keeps_the_state_and_purging_removes_it() {
         "/run/middleware-override",
         "/etc/systemd/system/sockets.target.wants/middlewared.socket",
         "/etc/systemd/system/multi-user.target.wants/middlewared-sshd.path",
+        "/etc/systemd/system/multi-user.target.wants/middlewared-sshd.service",
+        "/etc/systemd/system/timers.target.wants/middlewared-sshd.timer",
         "/etc/systemd/system/middlewared.socket",
     ] {
         assert!(!exists(&container, gone), "{gone}");

@@ -117,6 +117,59 @@ fn what_sshd_does_is_reported_when_its_files_change() {
     );
 }
 
+/// Each day too: other files decide as well, and jobs end on their day.
+#[test]
+fn what_sshd_does_is_reported_each_day() {
+    let container = installed();
+    for (unit, wanted) in [
+        ("middlewared-sshd.timer", "active"),
+        ("middlewared-sshd.path", "active"),
+    ] {
+        assert_eq!(container.property(unit, "ActiveState"), wanted, "{unit}");
+    }
+    for unit in ["path", "service", "timer"] {
+        container.run_ok([
+            "systemctl",
+            "is-enabled",
+            &format!("middlewared-sshd.{unit}"),
+        ]);
+    }
+    assert_eq!(
+        container.property("middlewared-sshd.timer", "Unit"),
+        "middlewared-sshd.service"
+    );
+    assert_eq!(
+        container.property("middlewared-sshd.timer", "Persistent"),
+        "yes"
+    );
+}
+
+/// A report that nobody took is tried again until the daemon has it.
+#[test]
+fn a_report_that_was_not_taken_is_told_again() {
+    let container = installed();
+    container.script("ssh-keygen -A; mkdir -p /run/sshd");
+    // The daemon is in the midst of an upgrade, say.
+    container.script(
+        "mkdir -p /etc/systemd/system/middlewared-sshd.service.d
+         printf '[Service]\\nRestartSec=1\\n' > /etc/systemd/system/middlewared-sshd.service.d/test.conf
+         systemctl daemon-reload
+         systemctl mask --runtime --now --quiet middlewared.socket middlewared.service
+         systemctl start --no-block middlewared-sshd.service",
+    );
+    eventually("a second try", || {
+        container.property("middlewared-sshd.service", "NRestarts") != "0"
+    });
+    container.script(
+        "systemctl unmask --runtime --quiet middlewared.socket middlewared.service
+         systemctl start middlewared.socket",
+    );
+    let mut socket = Socket::connect(&container.path(SOCKET));
+    eventually("a report", || {
+        socket.call("auth.twofactor.status", json!([]))["sshd"]["ready"] == false
+    });
+}
+
 #[test]
 fn a_daemon_that_hangs_is_killed_and_its_callers_are_answered() {
     let container = installed();

@@ -30,6 +30,7 @@ fn systemd_understands_the_units() {
         "middlewared.socket",
         "middlewared-sshd.path",
         "middlewared-sshd.service",
+        "middlewared-sshd.timer",
         "ssh.service",
     ];
     let verify = ["systemd-analyze", "verify", "--man=yes"].map(str::to_owned);

@@ -100,6 +100,8 @@ codes! {
     NoConsole = "NO_CONSOLE",
     /// Files were put back on a guess.
     PutBack = "PUT_BACK",
+    /// After a restart nothing would put a trial back.
+    NoWayBack = "NO_WAY_BACK",
     /// The permission of a job is over.
     JobExpired = "JOB_EXPIRED",
     /// A job's files are not as they were written.

@@ -5,6 +5,15 @@
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Methods(Vec<Vec<String>>);
 
+/// What keyboard-interactive asks for after a key, and in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    /// A code: PAM's stack has our lines.
+    Code,
+    /// The password: it is the stack of before.
+    Password,
+}
+
 /// A key and a code.
 pub const KEY: &str = "publickey,keyboard-interactive:pam";
 /// A key and a code, or a password and a code.
@@ -37,12 +46,27 @@ impl Methods {
         !self.is_any() && self.0.iter().all(asks)
     }
 
-    /// Whether some way in takes a key *and* a password.
+    /// Whether some way in takes a key *and* a password, which keyboard-interactive asks for too where
+    /// nothing else was set up.
     #[must_use]
     pub fn key_and_password(&self) -> bool {
         let has = |list: &[String], wanted: &str| list.iter().any(|name| base(name) == wanted);
+        let password = |list: &[String]| has(list, "password") || has(list, "keyboard-interactive");
         let mut lists = self.0.iter();
-        lists.any(|list| has(list, "publickey") && has(list, "password"))
+        lists.any(|list| has(list, "publickey") && password(list))
+    }
+
+    /// What is left for root under `PermitRootLogin prohibit-password`, where sshd refuses each method
+    /// that takes a password; None: nothing.
+    #[must_use]
+    pub fn without_passwords(&self) -> Option<Self> {
+        const NO_PASSWORD: [&str; 3] = ["publickey", "hostbased", "gssapi-with-mic"];
+        let is_left = |list: &&Vec<String>| {
+            let mut names = list.iter().map(|name| base(name));
+            names.all(|name| NO_PASSWORD.contains(&name))
+        };
+        let left: Vec<_> = self.0.iter().filter(is_left).cloned().collect();
+        (!left.is_empty()).then_some(Self(left))
     }
 
     /// Whether there is a way in without a key, `GSSAPI` and hosts aside, where these methods are on.
@@ -77,25 +101,28 @@ impl Methods {
 
     /// The same in words for people.
     #[must_use]
-    pub fn in_words(&self) -> String {
+    pub fn in_words(&self, asks: Asks) -> String {
         if self.is_any() {
             return "any method alone".to_owned();
         }
-        let ways: Vec<_> = self.0.iter().map(|list| way(list)).collect();
+        let ways: Vec<_> = self.0.iter().map(|list| way(list, asks)).collect();
         ways.join(", or ")
     }
 }
 
 /// One alternative in words. In our stack, PAM asks for the password itself where no key came first.
-fn way(list: &[String]) -> String {
+fn way(list: &[String], asks: Asks) -> String {
     let names: Vec<&str> = list.iter().map(String::as_str).collect();
-    match names.as_slice() {
-        ["publickey"] => "key alone".to_owned(),
-        ["publickey", pam] if is_pam(pam) => "key + code".to_owned(),
-        [pam] if is_pam(pam) => "password + code".to_owned(),
-        ["password"] => "password alone".to_owned(),
-        _ => names.join(" + "),
-    }
+    let text = match (names.as_slice(), asks) {
+        (["publickey"], _) => "key alone",
+        (["publickey", pam], Asks::Code) if is_pam(pam) => "key + code",
+        (["publickey", pam], Asks::Password) if is_pam(pam) => "key + password",
+        ([pam], Asks::Code) if is_pam(pam) => "password + code",
+        ([pam], Asks::Password) if is_pam(pam) => "password alone",
+        (["password"], _) => "password alone",
+        _ => return names.join(" + "),
+    };
+    text.to_owned()
 }
 
 /// Without its `:device`.
@@ -116,7 +143,7 @@ mod tests {
         let check = |text: &str, expected: bool, words: &str| {
             let methods = Methods::parse(text);
             assert_eq!(methods.always_ask_pam(), expected, "{text}");
-            assert_eq!(methods.in_words(), words, "{text}");
+            assert_eq!(methods.in_words(Asks::Code), words, "{text}");
         };
         check(EITHER, true, "key + code, or password + code");
         check(KEY, true, "key + code");
@@ -147,6 +174,34 @@ mod tests {
             true,
             "hostbased + publickey + keyboard-interactive:pam",
         );
+    }
+
+    /// "+ code" is said only where our lines ask for it.
+    #[test]
+    fn without_our_stack_nothing_asks_for_a_code() {
+        let check = |text: &str, words: &str| {
+            let methods = Methods::parse(text);
+            assert_eq!(methods.in_words(Asks::Password), words, "{text}");
+        };
+        check(EITHER, "key + password, or password alone");
+        check("publickey,keyboard-interactive", "key + password");
+        check("publickey", "key alone");
+        check("publickey,password", "publickey + password");
+    }
+
+    #[test]
+    fn what_prohibit_password_leaves() {
+        let check = |text: &str, left: Option<&str>| {
+            let found = Methods::parse(text).without_passwords();
+            assert_eq!(found, left.map(Methods::parse), "{text}");
+        };
+        check("publickey", Some("publickey"));
+        check(EITHER, None);
+        check(
+            "publickey,password hostbased,publickey",
+            Some("hostbased,publickey"),
+        );
+        check("publickey,publickey password", Some("publickey,publickey"));
     }
 
     /// Where no password helped, none must help later: the drop-in takes the form without.

@@ -21,6 +21,14 @@ pub(crate) fn has_systemd() -> bool {
     Path::new("/run/systemd/system").is_dir()
 }
 
+/// The unit that looks at each start of the machine, and puts back a trial of before.
+pub(crate) const WATCH: &str = "middlewared-sshd.service";
+
+/// Whether there is systemd, and it would not run [`WATCH`].
+pub(crate) fn lacks_watch() -> bool {
+    has_systemd() && !is_enabled(WATCH)
+}
+
 /// What was done to the service besides having it read its files.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Brought {
@@ -60,40 +68,47 @@ pub fn reload(system: &System, say: &mut dyn FnMut(String)) -> Result<(), Error>
     Ok(())
 }
 
+/// What [`bring_up`] would do. A directory that stands for a machine has no sshd.
+///
+/// # Errors
+/// systemd has no unit for sshd.
+pub(crate) fn missing(system: &System) -> Result<Brought, Error> {
+    if !system.root.is_host() || !has_systemd() {
+        return Ok(Brought::default());
+    }
+    let (unit, is_up) = match running(system)? {
+        Running::Socket => return Ok(Brought::default()),
+        Running::Unit(unit) => (unit, true),
+        Running::Process { .. } | Running::Not => (unit()?, false),
+    };
+    Ok(Brought {
+        started: (!is_up).then(|| unit.to_owned()),
+        enabled: (!is_enabled(unit)).then(|| unit.to_owned()),
+    })
+}
+
 /// Starts sshd where it does not run, and enables it where it would not start by itself. Says what
 /// it did. It is ready then.
 ///
 /// # Errors
 /// It cannot be started.
 pub fn bring_up(system: &System, say: &mut dyn FnMut(String)) -> Result<Brought, Error> {
-    let mut brought = Brought::default();
-    let running = running(system)?;
-    if !has_systemd() {
-        return match running {
-            Running::Not => Err(Error::Refused(
-                "sshd does not run, and there is no systemd to start it: start it, then do this \
-                 again"
-                    .to_owned(),
-            )),
-            _ => Ok(brought),
-        };
+    if !has_systemd() && matches!(running(system)?, Running::Not) {
+        return Err(Error::Refused(
+            "sshd does not run, and there is no systemd to start it: start it, then do this again"
+                .to_owned(),
+        ));
     }
-    let (unit, is_up) = match running {
-        Running::Socket => return Ok(brought),
-        Running::Unit(unit) => (unit, true),
-        Running::Process { .. } | Running::Not => (unit()?, false),
-    };
+    let brought = missing(system)?;
     // Enabled first: systemd reads all units anew then, and may lose track of one that has just
     // been started.
-    if !is_enabled(unit) {
+    if let Some(unit) = &brought.enabled {
         systemctl(&["enable", unit])?;
         say(format!("{unit} is enabled: it starts with the machine"));
-        brought.enabled = Some(unit.to_owned());
     }
-    if !is_up {
+    if let Some(unit) = &brought.started {
         systemctl(&["start", unit])?;
         say(format!("{unit} did not run: it is started"));
-        brought.started = Some(unit.to_owned());
     }
     Ok(brought)
 }

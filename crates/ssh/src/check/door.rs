@@ -7,7 +7,7 @@ use crate::config::{Block, Setting};
 use crate::dropin::DropIn;
 use crate::finding::{Code, Finding};
 use crate::jobs::Job;
-use crate::methods::{KEY, KEY_ALONE, Methods};
+use crate::methods::{Asks, KEY, KEY_ALONE, Methods};
 use crate::sshd::{Effective, View, Who};
 use crate::{DROPIN, Error, JOB_KEYS, JOBS};
 
@@ -38,9 +38,11 @@ pub(super) fn judge(
     view: &View<'_>,
     dropin: Option<DropIn>,
     jobs: &[Job],
+    asks: Asks,
 ) -> Result<Judged, Error> {
     let mut judge = Judge {
         view,
+        asks,
         dropin,
         jobs,
         findings: quoted(view),
@@ -89,6 +91,8 @@ fn quoted(view: &View<'_>) -> Vec<Finding> {
 
 struct Judge<'a> {
     view: &'a View<'a>,
+    /// What the stack of PAM does, as it is or will be.
+    asks: Asks,
     dropin: Option<DropIn>,
     jobs: &'a [Job],
     findings: Vec<Finding>,
@@ -154,7 +158,7 @@ impl Judge<'_> {
         let configured = if expected.is_empty() {
             "nothing".to_owned()
         } else {
-            Methods::parse(expected).in_words()
+            Methods::parse(expected).in_words(Asks::Code)
         };
         let named = is_root || job.is_some() || block.is_some_and(triples::names_accounts);
         self.doors.push(Door {
@@ -163,7 +167,7 @@ impl Judge<'_> {
                 .filter(|block| is_local(block))
                 .map(|_| who.address.clone()),
             configured,
-            effective: in_words(&effective, is_root),
+            effective: in_words(&effective, is_root, self.asks),
         });
         if job.is_some() {
             self.job(who, &effective)
@@ -229,7 +233,7 @@ impl Judge<'_> {
                 let from = self.from("authenticationmethods", who)?;
                 let text = format!(
                     "{subject} comes in with {}{from}",
-                    in_words(effective, who.user == "root")
+                    in_words(effective, who.user == "root", self.asks)
                 );
                 let (code, cure) = around(block);
                 self.findings.push(Finding::error(code, text).cure(cure));
@@ -328,19 +332,26 @@ impl Judge<'_> {
 }
 
 /// What is needed as sshd says, in words.
-pub(super) fn in_words(effective: &Effective, is_root: bool) -> String {
-    let methods = effective.methods();
+pub(super) fn in_words(effective: &Effective, is_root: bool, asks: Asks) -> String {
+    const REFUSED: &str = "refused";
     let permit = effective.one("permitrootlogin");
     if is_root && permit == "no" {
-        return "refused".to_owned();
+        return REFUSED.to_owned();
     }
     let root_by_key = is_root && permit != "yes";
+    let mut methods = effective.methods();
     if !methods.is_any() {
-        let shut = root_by_key || (methods.always_ask_pam() && !effective.has_keyboard());
-        return if shut {
-            "refused".to_owned()
+        if root_by_key {
+            match methods.without_passwords() {
+                Some(left) => methods = left,
+                None => return REFUSED.to_owned(),
+            }
+        }
+        let is_shut = methods.always_ask_pam() && !effective.has_keyboard();
+        return if is_shut {
+            REFUSED.to_owned()
         } else {
-            methods.in_words()
+            methods.in_words(asks)
         };
     }
     let password = effective.is_on("passwordauthentication") || effective.has_keyboard();
@@ -351,7 +362,7 @@ pub(super) fn in_words(effective: &Effective, is_root: bool) -> String {
         (true, true) => "key alone, or password alone".to_owned(),
         (true, false) => "key alone".to_owned(),
         (false, true) => "password alone".to_owned(),
-        (false, false) => "refused".to_owned(),
+        (false, false) => REFUSED.to_owned(),
     }
 }
 

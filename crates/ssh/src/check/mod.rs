@@ -13,9 +13,10 @@ use crate::config::Plan;
 use crate::dropin::{DropIn, Mode};
 use crate::finding::{Code, Finding, Severity};
 use crate::jobs::{self, Job};
+use crate::methods::Asks;
 use crate::sshd::{Effective, System, View, Who, command_line_options};
 use crate::stack::{self, Stack, State};
-use crate::{DROPIN, Error, JOBS, Root, SSHD_CONFIG, STACK, files, guess};
+use crate::{DROPIN, Error, JOBS, Root, SSHD_CONFIG, STACK, files, guess, service};
 
 pub use door::Door;
 pub use preflight::{Change, Preflight, Wanted, preflight};
@@ -61,11 +62,12 @@ pub fn check(system: &System, now: i64) -> Result<Report, Error> {
     let jobs = current_jobs(root, now, &mut findings)?;
     findings.extend(stack_findings(root)?);
     findings.extend(machine(root)?);
+    findings.extend(way_back(root, Severity::Warning));
     findings.extend(guess::finding(root)?);
     let mut doors = Vec::new();
     match View::of(system, &Plan::default()).and_then(|view| view.test().map(|()| view)) {
         Ok(view) => {
-            let judged = door::judge(&view, dropin, &jobs)?;
+            let judged = door::judge(&view, dropin, &jobs, asks(root)?)?;
             findings.extend(judged.findings);
             doors = judged.doors;
             if dropin.is_some() && !view.config.has_read(DROPIN) {
@@ -123,6 +125,15 @@ fn dropin(root: &Root, findings: &mut Vec<Finding>) -> Result<Option<DropIn>, Er
         findings.push(Finding::error(Code::DropInChanged, text).cure(ENABLE));
     }
     Ok(dropin)
+}
+
+/// What the stack of PAM does as it is.
+fn asks(root: &Root) -> Result<Asks, Error> {
+    let text = files::read_lossy(&root.at(STACK))?.unwrap_or_default();
+    Ok(match stack::state(&text) {
+        State::Ours(_) => Asks::Code,
+        State::Missing | State::Changed => Asks::Password,
+    })
 }
 
 fn stack_findings(root: &Root) -> Result<Vec<Finding>, Error> {
@@ -190,6 +201,22 @@ fn machine(root: &Root) -> Result<Vec<Finding>, Error> {
         findings.push(Finding::warning(Code::NoConsole, text).cure("passwd root"));
     }
     Ok(findings)
+}
+
+/// The unit that puts a trial back after a restart, and that tells of changes.
+fn way_back(root: &Root, severity: Severity) -> Option<Finding> {
+    let is_missing = root.is_host() && service::lacks_watch();
+    is_missing.then(|| {
+        let text = format!(
+            "{} is not enabled: after a restart nothing would put a trial back, and nobody is told \
+             when sshd stops asking",
+            service::WATCH
+        );
+        Finding::new(severity, Code::NoWayBack, text).cure(format!(
+            "install libpam-middleware, or: systemctl enable {}",
+            service::WATCH
+        ))
+    })
 }
 
 /// What the verifier wants to know where keys in hardware may count as both factors.

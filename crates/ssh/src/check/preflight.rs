@@ -1,11 +1,15 @@
 //! Before anything is written: what it will be, and who would be locked out or let in.
 
 use super::door::{self, Door, in_words};
-use super::{Finding, Severity, machine, module, not_included, refuses, root_key, settle, triples};
+use super::{
+    Finding, Severity, machine, module, not_included, refuses, root_key, settle, triples, way_back,
+};
 use crate::accounts::Accounts;
 use crate::config::Plan;
 use crate::dropin::{DropIn, Mode, RootDoor};
 use crate::finding::Code;
+use crate::methods::Asks;
+use crate::service::{self, Brought};
 use crate::sshd::{Effective, System, View, Who};
 use crate::stack::{self, Stack};
 use crate::{DROPIN, Error, JOBS, STACK, files};
@@ -39,6 +43,8 @@ pub struct Preflight {
     pub findings: Vec<Finding>,
     /// What is needed now (as configured) and would be (as in effect).
     pub doors: Vec<Door>,
+    /// What would be done to the service of sshd, and stays so.
+    pub brings: Brought,
 }
 
 impl Preflight {
@@ -61,7 +67,9 @@ pub fn preflight(system: &System, wanted: &Wanted) -> Result<Preflight, Error> {
         changes: Vec::new(),
         findings: machine(root)?,
         doors: Vec::new(),
+        brings: Brought::default(),
     };
+    plan.findings.extend(way_back(root, Severity::Error));
     plan.findings.extend(module(root, &wanted.stack)?);
     let stack = files::read(&root.at(STACK))?.unwrap_or_default();
     match wanted.stack.insert(&stack) {
@@ -76,7 +84,10 @@ pub fn preflight(system: &System, wanted: &Wanted) -> Result<Preflight, Error> {
     let bare = Plan::default().with(DROPIN, None).with(JOBS, None);
     let before = View::of(system, &bare).and_then(|view| view.test().map(|()| view));
     match before {
-        Ok(before) => look(system, wanted, &before, &mut plan)?,
+        Ok(before) => {
+            plan.brings = service::missing(system)?;
+            look(system, wanted, &before, &mut plan)?;
+        }
         Err(error) => plan.findings.push(refuses(&error)),
     }
     settle(&mut plan.findings);
@@ -112,7 +123,7 @@ fn look(
     if let Some(text) = files::read(&system.root.at(JOBS))? {
         jobs = crate::jobs::parse(&text).unwrap_or_default();
     }
-    let judged = door::judge(&after, Some(dropin), &jobs)?;
+    let judged = door::judge(&after, Some(dropin), &jobs, Asks::Code)?;
     plan.findings.extend(judged.findings);
     let root = after.effective(&Who::from_anywhere("root"))?;
     if dropin.root == RootDoor::Key {
@@ -126,7 +137,8 @@ fn look(
 fn dropin(before: &View<'_>, wanted: &Wanted) -> Result<DropIn, Error> {
     let somebody = before.effective(&Who::from_anywhere("nobody"))?;
     let root = before.effective(&Who::from_anywhere("root"))?;
-    let was_shut = ["no", "forced-commands-only"].contains(&root.one("permitrootlogin"));
+    let was_shut = root.one("permitrootlogin") == "forced-commands-only"
+        || in_words(&root, true, Asks::Password) == REFUSED;
     Ok(DropIn {
         mode: if somebody.has_password() {
             Mode::PasswordOrKey
@@ -151,8 +163,8 @@ fn compare(before: &View<'_>, after: &View<'_>, plan: &mut Preflight) -> Result<
         plan.doors.push(Door {
             account: account.map(str::to_owned),
             address: address.map(str::to_owned),
-            configured: in_words(&old, is_root),
-            effective: in_words(&new, is_root),
+            configured: in_words(&old, is_root, Asks::Password),
+            effective: in_words(&new, is_root, Asks::Code),
         });
         Ok::<_, Error>((old, new))
     };
@@ -178,16 +190,22 @@ fn compare(before: &View<'_>, after: &View<'_>, plan: &mut Preflight) -> Result<
             findings.extend(passwords(&name, &old, &new));
         }
     }
-    findings.extend(weaker(&everybody));
+    let (root, _) = &root;
+    let comes_in = in_words(root, true, Asks::Password) != REFUSED;
+    let weaker_for_root = comes_in.then(|| weaker("root: ", root)).flatten();
+    findings.extend(weaker("", &everybody).or(weaker_for_root));
     plan.findings.extend(findings);
     Ok(())
 }
 
+/// How a door is called where nobody comes in.
+const REFUSED: &str = "refused";
+
 /// Where root comes in now, it must not be refused whatever it proves: `prohibit-password` and
 /// `forced-commands-only` refuse a key with a code.
 fn root_shut(name: &str, (old, new): &(Effective, Effective)) -> Option<Finding> {
-    const REFUSED: &str = "refused";
-    (in_words(old, true) != REFUSED && in_words(new, true) == REFUSED).then(|| {
+    let is_refused = |door, asks| in_words(door, true, asks) == REFUSED;
+    (!is_refused(old, Asks::Password) && is_refused(new, Asks::Code)).then(|| {
         let permit = new.one("permitrootlogin");
         let text = format!("{name} comes in now, and would be refused: PermitRootLogin {permit}");
         let cure = "say PermitRootLogin yes there: the drop-in demands a key and a code of root";
@@ -196,12 +214,12 @@ fn root_shut(name: &str, (old, new): &(Effective, Effective)) -> Option<Finding>
 }
 
 /// A key and a password are two things; a key and a code are only one where no code is asked for.
-fn weaker(old: &Effective) -> Option<Finding> {
+fn weaker(name: &str, old: &Effective) -> Option<Finding> {
     old.methods().key_and_password().then(|| {
         let text = "a key AND a password are needed now; with a key and a code, the key alone would \
             let in whoever is exempt, bypassed or in grace, and everybody while codes are off";
         let cure = "if that is meant, take AuthenticationMethods out of sshd_config first";
-        Finding::error(Code::LosesPassword, text).cure(cure)
+        Finding::error(Code::LosesPassword, format!("{name}{text}")).cure(cure)
     })
 }
 

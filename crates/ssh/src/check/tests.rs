@@ -407,6 +407,15 @@ fn no_door_is_opened_that_was_shut() {
         AsItWas,
     );
     case("PermitRootLogin yes\n", false, either, Key);
+    // Under prohibit-password, sshd refuses root each of these after the key.
+    case(
+        "AuthenticationMethods publickey,password\n",
+        false,
+        Mode::KeyOnly,
+        AsItWas,
+    );
+    case("AuthenticationMethods password\n", false, either, AsItWas);
+    case("PubkeyAuthentication no\n", false, either, AsItWas);
     case("PasswordAuthentication no\n", false, Mode::KeyOnly, Key);
     case(
         "PasswordAuthentication no\nKbdInteractiveAuthentication yes\n",
@@ -454,6 +463,24 @@ fn what_a_plan_says() {
         ),
         &[
             "ROOT_REFUSED /etc/ssh/sshd_config.d/50-other.conf:2: root at \"Match Address 10.0.0.0/8\" comes in now, and would be refused: PermitRootLogin without-password",
+        ],
+    );
+    case(
+        &put(
+            OTHER,
+            "AuthenticationMethods publickey,keyboard-interactive\nKbdInteractiveAuthentication yes\n",
+        ),
+        &[
+            "LOSES_PASSWORD a key AND a password are needed now; with a key and a code, the key alone would let in whoever is exempt, bypassed or in grace, and everybody while codes are off",
+        ],
+    );
+    case(
+        &put(
+            OTHER,
+            "PermitRootLogin yes\nKbdInteractiveAuthentication yes\nMatch User root\n  AuthenticationMethods publickey,keyboard-interactive:pam\n",
+        ),
+        &[
+            "LOSES_PASSWORD root: a key AND a password are needed now; with a key and a code, the key alone would let in whoever is exempt, bypassed or in grace, and everybody while codes are off",
         ],
     );
     case(
@@ -528,7 +555,7 @@ fn the_doors_of_a_plan() {
         [
             (None, alone, "key + code, or password + code"),
             (Some("root"), alone, "key + code"),
-            (Some("git"), "key + code", "key + code"),
+            (Some("git"), "key + password", "key + code"),
         ]
     );
 }

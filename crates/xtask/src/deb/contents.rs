@@ -161,6 +161,10 @@ pub(super) const PACKAGES: &[Package] = &[
                 "usr/lib/systemd/system/middlewared-sshd.service",
             ),
             file(
+                Copy("packaging/systemd/middlewared-sshd.timer"),
+                "usr/lib/systemd/system/middlewared-sshd.timer",
+            ),
+            file(
                 Gzip("docs/man/pam_middleware.8"),
                 "usr/share/man/man8/pam_middleware.8.gz",
             ),

@@ -40,10 +40,12 @@ const COMMAND: &str = "2fa ssh check";
 pub(super) fn run(connection: &Connection, args: &CheckArgs) -> Result<(), Failure> {
     let system = args.root.system(COMMAND)?;
     let daemon = Daemon::new(connection, COMMAND);
+    let mut is_tidy = true;
     if system.root.is_host() {
         // What is left then is a finding; it must not keep the report from the daemon.
         for failure in tidy(&daemon, &system) {
             daemon.remark(&failure.lines);
+            is_tidy = false;
         }
     }
     let found = if args.report {
@@ -56,7 +58,8 @@ pub(super) fn run(connection: &Connection, args: &CheckArgs) -> Result<(), Failu
         Form::Text if args.report => {}
         Form::Text => output::page(&page::report(&found))?,
     }
-    if found.ready || args.report {
+    // Whoever only reports is done when it is told; what could not be put right is tried again.
+    if is_tidy && (found.ready || args.report) {
         return Ok(());
     }
     Err(Failure {

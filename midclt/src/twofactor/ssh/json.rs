@@ -33,6 +33,8 @@ pub(super) fn plan(plan: &Preflight, people: Option<&wire::Preflight>) -> Value 
     };
     json!({
         "locked_out": locked_out.iter().map(person).collect::<Vec<_>>(),
+        "starts": plan.brings.started,
+        "enables": plan.brings.enabled,
         "mode": plan.dropin.map(|dropin| dropin.mode.as_str()),
         "findings": findings(&plan.findings),
         "doors": doors(&plan.doors),

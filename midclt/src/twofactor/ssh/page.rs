@@ -2,6 +2,7 @@
 
 use ::ssh::check::{Door, Preflight, Report};
 use ::ssh::dropin::Mode;
+use ::ssh::service::Brought;
 use ::ssh::{Finding, Severity};
 
 use super::wire;
@@ -85,7 +86,23 @@ pub(super) fn plan(plan: &Preflight, people: Option<&wire::Preflight>) -> String
     lines
         .push("    midclt 2fa ssh exempt ACCOUNT --key FILE --until DATE --reason TEXT".to_owned());
     lines.push("  a console asks for no code".to_owned());
+    lines.extend(brings(&plan.brings));
     lines.join("\n")
+}
+
+/// A network door that is shut now is opened, and stays open.
+fn brings(brings: &Brought) -> Vec<String> {
+    let started = brings.started.iter();
+    let started = started.map(|unit| format!("  {unit} does not run now: it is started"));
+    let enabled = brings
+        .enabled
+        .iter()
+        .map(|unit| format!("  {unit} does not start with the machine now: it is enabled"));
+    let mut lines: Vec<_> = started.chain(enabled).collect();
+    if !lines.is_empty() {
+        lines.insert(0, "sshd itself, kept so with the trial:".to_owned());
+    }
+    lines
 }
 
 fn locked_out(people: &wire::Preflight) -> Vec<String> {
@@ -165,6 +182,10 @@ mod tests {
                 door(None, "key alone, or password alone", ON),
                 door(Some("root"), "refused", "refused"),
             ],
+            brings: Brought {
+                started: Some("ssh.service".to_owned()),
+                enabled: Some("ssh.service".to_owned()),
+            },
         };
         let people = serde_json::json!({
             "locked_out": [{"username": "bob", "uid": 1001, "reason": "NO_DEVICE",
@@ -191,7 +212,10 @@ The ways in:
     2FA on, off:  refused
   programs that cannot type a code (BatchMode) are refused, on and off:
     midclt 2fa ssh exempt ACCOUNT --key FILE --until DATE --reason TEXT
-  a console asks for no code";
+  a console asks for no code
+sshd itself, kept so with the trial:
+  ssh.service does not run now: it is started
+  ssh.service does not start with the machine now: it is enabled";
         let page = super::plan(&plan, Some(&people));
         assert_eq!(page, expected);
         assert!(page.lines().all(|line| line.len() <= 80));
