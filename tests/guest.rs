@@ -3,6 +3,8 @@
 
 mod busybox;
 mod debian;
+mod door;
+mod faults;
 mod ipmi;
 mod powercut;
 
@@ -47,6 +49,12 @@ fn try_each_form(console: &mut Console) {
     }
 }
 
+/// Whether it is on, whoever answers.
 fn is_on(console: &mut Console) -> bool {
-    console.run_ok("midclt call auth.two_factor_auth") == "True\n"
+    let said = console.run_ok("midclt call auth.two_factor_auth");
+    match said.lines().last() {
+        Some("True") => true,
+        Some("False") => false,
+        _ => panic!("{said}"),
+    }
 }

@@ -15,6 +15,9 @@ use crate::support::database;
 
 const CUTS: u64 = 20;
 
+/// How long one step may take on a loaded machine.
+const LIMIT: Duration = Duration::from_mins(1);
+
 /// The time step of the stream.
 const INTERVAL: u64 = 30;
 
@@ -41,9 +44,12 @@ fn a_power_cut_loses_nothing_that_was_answered_and_opens_no_code_again() {
     let mut days = None;
     let (mut accepted, mut updates) = (0, 0);
     for cut in 0..CUTS {
-        let guest = boot(&disk, last);
-        // Ever other moments, the first ones soon after the begin.
-        thread::sleep(Duration::from_millis(10 + 53 * (cut * 7 % CUTS)));
+        let mut guest = boot(&disk, last);
+        // Ever other moments, the first one soon after the begin.
+        for _ in 0..cut % 9 {
+            guest.console().wait_for("\ncode ", LIMIT);
+        }
+        thread::sleep(Duration::from_millis(cut * 37 % 100));
         let shown = guest.cut_power();
         let told = read(&shown, last, days);
         check_disk(&disk, &told, place.path());
@@ -52,9 +58,11 @@ fn a_power_cut_loses_nothing_that_was_answered_and_opens_no_code_again() {
         last = told.last;
         days = Some(told.days);
     }
-    let wanted = usize::try_from(CUTS).unwrap() * 5;
-    assert!(accepted > wanted, "only {accepted} codes were accepted");
-    assert!(updates > wanted, "only {updates} updates were answered");
+    // Nothing would be proved without answers.
+    assert!(
+        accepted > 50 && updates > 50,
+        "{accepted} codes, {updates} updates"
+    );
 }
 
 /// A guest in which the stream has just begun.
@@ -64,11 +72,11 @@ fn boot(disk: &Path, last: u64) -> Guest {
         .start();
     let console = guest.console();
     console.wait_for_busybox();
-    console.run_ok("mkdir /run/middleware");
-    console.run_ok("middlewared --state-dir /mnt/state 2>/log &");
-    console.run_ok("midclt waitready");
-    console.type_line(&format!("stream /run/middleware/middlewared.sock {last}"));
-    console.wait_for("stream begins\n", Duration::from_mins(1));
+    console.run("mkdir /run/middleware; middlewared --state-dir /mnt/state 2>/log &");
+    console.type_line(&format!(
+        "midclt waitready && stream /run/middleware/middlewared.sock {last}"
+    ));
+    console.wait_for("stream begins\n", LIMIT);
     guest
 }
 

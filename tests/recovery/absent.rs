@@ -23,6 +23,10 @@ fn with_the_daemon_stopped() {
     assert!(said.contains("until the next reboot"), "{said}");
     assert!(!scene.is_stored_on());
     assert_eq!(scene.overriding().as_deref(), Some("off"), "for the doors");
+    for look in [["call", "auth.two_factor_auth"], ["2fa", "status"]] {
+        scene.midclt_ok(&look);
+        assert_eq!(scene.overriding().as_deref(), Some("off"), "{look:?}");
+    }
     scene.assert_state_is_the_owners();
     assert_eq!(scene.unlock(), said, "done twice it does no harm");
     let rows = audit(&scene.daemon.state_dir());

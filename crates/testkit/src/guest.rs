@@ -24,7 +24,7 @@ pub use bmc::Bmc;
 pub use console::Console;
 
 use crate::Login;
-use crate::process::wait_for_exit;
+use crate::process::{run_with_deadline, wait_for_exit};
 
 /// The accounts of a Debian guest, and their passwords.
 pub const ACCOUNTS: [(&str, &str); 2] = [("root", "root-password"), ("alice", "alice-password")];
@@ -70,9 +70,17 @@ impl Boot {
     /// Debian with these packages installed, on a disk that forgets what is written. It can be reached
     /// by SSH.
     pub fn debian(packages: &[PathBuf]) -> Self {
+        Self::from_disk(&image::debian(packages), "snapshot=on")
+    }
+
+    /// The same on a disk that keeps what is written; see [`debian_disk`].
+    pub fn debian_again(disk: &Path) -> Self {
+        Self::from_disk(disk, "cache=unsafe")
+    }
+
+    fn from_disk(disk: &Path, option: &str) -> Self {
         let mut boot = Self::new(Vec::new(), 512);
-        let disk = image::debian(packages);
-        boot.add_disk(&disk, "snapshot=on");
+        boot.add_disk(disk, option);
         let port = free_port();
         boot.ssh_port = Some(port);
         let forward = format!("user,id=net,restrict=on,hostfwd=tcp:127.0.0.1:{port}-10.0.2.15:22");
@@ -193,6 +201,13 @@ impl Guest {
             .expect("the serial line leads to a management controller")
     }
 
+    /// The console, for somebody who keeps it.
+    pub fn take_console(&mut self) -> Console {
+        self.console
+            .take()
+            .expect("a console that nobody has taken")
+    }
+
     /// Somebody who is about to log in from outside, with the OpenSSH client of the host.
     pub fn ssh(&self, account: &str) -> Login {
         let port = self.ssh_port.expect("a guest with a network");
@@ -202,7 +217,8 @@ impl Guest {
     /// Waits until it has switched itself off.
     pub fn wait_until_off(mut self) {
         let ended = wait_for_exit(&mut self.machine, COMMAND_LIMIT);
-        assert!(ended.is_some(), "still on:\n{}", self.console().text());
+        let shown = self.console.as_ref().map(Console::text);
+        assert!(ended.is_some(), "still on:\n{}", shown.unwrap_or_default());
     }
 
     /// Cuts the power. What it had shown.
@@ -252,7 +268,7 @@ impl Console {
         self.wait_for("guest login: ", BOOT_LIMIT);
         self.type_line(name);
         self.wait_for("Password: ", COMMAND_LIMIT);
-        self.type_line(password);
+        self.type_password(password);
         self.wait_for(DEBIAN_PROMPT, COMMAND_LIMIT);
         self.set_prompt(DEBIAN_PROMPT);
     }
@@ -261,9 +277,15 @@ impl Console {
     pub fn log_in_to_rescue(&mut self) {
         let [(_, password), _] = ACCOUNTS;
         self.wait_for("(or press Control-D to continue): ", BOOT_LIMIT);
-        self.type_line(password);
+        self.type_password(password);
         self.wait_for(DEBIAN_PROMPT, COMMAND_LIMIT);
         self.set_prompt(DEBIAN_PROMPT);
+    }
+
+    /// After the prompt, what was typed before is thrown away.
+    fn type_password(&mut self, password: &str) {
+        thread::sleep(Duration::from_secs(1));
+        self.type_line(password);
     }
 
     /// Types a command at the shell's prompt. What it printed, up to the next prompt.
@@ -282,6 +304,14 @@ impl Console {
         assert_eq!(status, "0\n", "{line}: {printed}");
         printed
     }
+}
+
+/// Makes a disk with Debian and these packages, for guests that come one after the other.
+pub fn debian_disk(file: &Path, packages: &[PathBuf]) {
+    let mut copy = Command::new("cp");
+    copy.arg("--sparse=always").arg(image::debian(packages));
+    let output = run_with_deadline(copy.arg(file), COMMAND_LIMIT);
+    assert!(output.status.success(), "{output:?}");
 }
 
 /// Makes a disk with an empty file system, of a size like `64M`.
