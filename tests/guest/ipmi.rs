@@ -22,7 +22,8 @@ fn the_unlock_line_through_ipmi_opens_ssh_also_with_the_daemon_masked() {
     door.console.run_ok(UNLOCK);
     door.is_open();
     door.turn_on();
-    door.console.run_ok("systemctl mask --now middlewared.socket middlewared.service");
+    door.console
+        .run_ok("systemctl mask --now middlewared.socket middlewared.service");
     door.console.run_ok(UNLOCK);
     door.is_open();
     let console = &mut door.console;
