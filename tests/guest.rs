@@ -45,7 +45,15 @@ fn try_each_form(console: &mut Console) {
         assert!(is_on(console));
         let said = console.run_ok(form);
         assert!(said.contains("off for EVERYBODY"), "{form}: {said}");
+        fits(&said);
         assert!(!is_on(console), "{form}");
+    }
+}
+
+/// What is said besides the answer can be read on any terminal.
+fn fits(said: &str) {
+    for line in said.lines().filter(|line| !line.starts_with('{')) {
+        assert!(line.is_ascii() && line.len() <= 80, "{line}");
     }
 }
 

@@ -160,7 +160,7 @@ pub(crate) fn example(schema: &Value, path: &[String]) -> Value {
     } else if is("array") {
         json!([])
     } else {
-        json!("…")
+        json!("...")
     }
 }
 

@@ -57,6 +57,12 @@ impl Door {
         assert!(!outcome.is_in && outcome.prompts.len() > 1, "{outcome:?}");
     }
 
+    /// A password alone is not enough, whether anybody asks for more or not.
+    pub(super) fn is_shut(&self) {
+        let outcome = self.by_password();
+        assert!(!outcome.is_in && !outcome.prompts.is_empty(), "{outcome:?}");
+    }
+
     /// A password is enough.
     pub(super) fn is_open(&self) {
         let outcome = self.by_password();

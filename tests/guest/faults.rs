@@ -1,6 +1,6 @@
 //! A machine that breaks in one way after the other, and the line at its console.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use testkit::guest::{Boot, debian_disk};
 
@@ -8,12 +8,9 @@ use super::door::Door;
 use super::{UNLOCK, is_on};
 use crate::packages::packages;
 
-/// The promise is 5 s. The guest computes ten times slower than a machine, and its programs are built
-/// for development.
-const PATIENCE: Duration = Duration::from_secs(15);
-
 struct Fault {
     name: &'static str,
+    /// A command that succeeds where it has broken it.
     breaks: &'static str,
     mends: &'static str,
     /// What the answer says of it.
@@ -32,24 +29,24 @@ const FAULTS: &[Fault] = &[
         breaks: "systemctl mask --now middlewared.socket middlewared.service",
         mends: "systemctl unmask middlewared.socket middlewared.service && \
             systemctl start middlewared.socket",
-        says: "off for EVERYBODY",
+        says: "is not running; doing it without",
     },
     Fault {
         name: "the daemon hangs",
         breaks: "kill -STOP $(pidof middlewared)",
         mends: "kill -KILL $(pidof middlewared)",
-        says: "off for EVERYBODY",
+        says: "did not answer within 3 s; doing it without",
     },
     Fault {
         name: "the disk is full",
-        breaks: "su alice -c 'dd if=/dev/zero of=/tmp/fill bs=1M'",
+        breaks: "! su alice -c 'dd if=/dev/zero of=/tmp/fill bs=1M'",
         mends: "rm /tmp/fill",
         says: "off for EVERYBODY",
     },
     // What the daemon has set aside is of no use then: it is not root's.
     Fault {
         name: "the disk is full, and what ext4 keeps for root is used too",
-        breaks: "dd if=/dev/zero of=/fill bs=1M",
+        breaks: "! dd if=/dev/zero of=/fill bs=1M",
         mends: "rm /fill",
         says: "UNTIL THE NEXT REBOOT",
     },
@@ -114,19 +111,26 @@ fn whatever_breaks_the_line_at_the_console_opens_ssh() {
     let mut console = guest.take_console();
     console.log_in();
     let mut door = Door::on(guest, console);
+    assert!(is_on(&mut door.console));
+    door.is_shut();
     check(&mut door, &READ_ONLY);
     door.turn_on();
     check(&mut door, &DYING);
 }
 
 /// Breaks it, types the line, and mends it.
+#[expect(
+    clippy::print_stdout,
+    reason = "how long the answer took is for people to read"
+)]
 fn check(door: &mut Door, fault: &Fault) {
-    door.console.run(fault.breaks);
+    door.console.run_ok(fault.breaks);
     let begun = Instant::now();
     let said = door.console.run(UNLOCK);
-    let took = begun.elapsed();
-    assert!(said.contains(fault.says), "{}: {said}", fault.name);
-    assert!(took < PATIENCE, "{}: {took:?}", fault.name);
+    println!("{}: answered after {:?}", fault.name, begun.elapsed());
+    for words in [fault.says, "off for EVERYBODY"] {
+        assert!(said.contains(words), "{}: {said}", fault.name);
+    }
     door.is_open();
-    door.console.run(fault.mends);
+    door.console.run_ok(fault.mends);
 }

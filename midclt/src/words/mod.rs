@@ -108,7 +108,7 @@ fn understand(text: &str) -> Result<Map<String, Value>, Unreadable> {
 fn understood(members: &Map<String, Value>, schema: &Value) -> String {
     let shown = Value::Object(shown(members, schema));
     format!(
-        "midclt: understood as {shown}; to send text as it is, quote it as a JSON string: '\"…\"'"
+        "midclt: understood as {shown}; to send text as it is, quote it as a JSON string: '\"...\"'"
     )
 }
 
@@ -121,7 +121,7 @@ fn shown(members: &Map<String, Value>, schema: &Value) -> Map<String, Value> {
             Value::Bool(_) | Value::Null => value.clone(),
             Value::Number(_) if schema.is_some_and(is_plain) => value.clone(),
             Value::Object(inner) => Value::Object(shown(inner, schema.unwrap_or(&Value::Null))),
-            _ => Value::String("…".to_owned()),
+            _ => Value::String("...".to_owned()),
         };
         (key.clone(), value)
     };
@@ -145,7 +145,7 @@ fn refusal(method: &str, schema: &Value, unreadable: &Unreadable) -> Failure {
         ),
         format!("midclt: write it so: midclt call {method} '{example}'"),
         format!(
-            "midclt: or, to send text as it is, as a JSON string: midclt call {method} '\"…\"'"
+            "midclt: or, to send text as it is, as a JSON string: midclt call {method} '\"...\"'"
         ),
     ];
     Failure { lines, exit: 1 }
@@ -162,7 +162,9 @@ fn known_path(schema: &Value, path: &[String]) -> bool {
 fn not_json(method: &str) -> Failure {
     let lines = vec![
         "midclt: not sent: an argument looks like JSON, but is not".to_owned(),
-        format!("midclt: to send it as text, make it a JSON string: midclt call {method} '\"…\"'"),
+        format!(
+            "midclt: to send it as text, make it a JSON string: midclt call {method} '\"...\"'"
+        ),
     ];
     Failure { lines, exit: 1 }
 }

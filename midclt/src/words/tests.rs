@@ -154,7 +154,7 @@ fn refusals_show_the_right_command_and_no_value() {
         "{said}"
     );
     assert!(
-        said.contains(r#"midclt call auth.twofactor.update '"…"'"#),
+        said.contains(r#"midclt call auth.twofactor.update '"..."'"#),
         "{said}"
     );
     assert!(!said.contains("JBSW"), "{said}");
@@ -165,7 +165,7 @@ fn what_was_understood_hides_secrets() {
     let check = |words: &[&str], expected: &str| {
         let words = words.iter().map(|&word| word.to_owned()).collect();
         let understood = read(UPDATE, words).unwrap().understood.unwrap();
-        let tail = "; to send text as it is, quote it as a JSON string: '\"…\"'";
+        let tail = "; to send text as it is, quote it as a JSON string: '\"...\"'";
         assert_eq!(
             understood,
             format!("midclt: understood as {expected}{tail}")
@@ -178,10 +178,10 @@ fn what_was_understood_hides_secrets() {
     check(&["services.ssh=true"], r#"{"services":{"ssh":true}}"#);
     check(
         &["{secret:'JBSWY3DP',token:123456}"],
-        r#"{"secret":"…","token":"…"}"#,
+        r#"{"secret":"...","token":"..."}"#,
     );
     check(
         &["{services:{pin:1234,ssh:null},x:['a']}"],
-        r#"{"services":{"pin":"…","ssh":null},"x":"…"}"#,
+        r#"{"services":{"pin":"...","ssh":null},"x":"..."}"#,
     );
 }
