@@ -23,13 +23,15 @@ const SHOWN: usize = 50;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 First it is shown what would be different. Then all of it is done, or
-nothing. An account gets the devices that it had; those that it has besides
-go. An account that the file does not know keeps all; one that has another
-uid here, or is not here, gets nothing. Codes up to now count as used: each
-phone's codes count a step or two later. Recovery codes are void.
+nothing. An account gets the devices that it had; those that it has
+besides go. An account that the file does not know keeps all; one that
+has another uid here, or is not here, gets nothing. Codes up to now
+count as used: each phone's codes count a step or two later. Recovery
+codes are void.
 
-Not to be mixed up with middlewared restore: that puts back a copy of this
-machine's own database, where it is damaged, and takes no such file.
+Not to be mixed up with middlewared restore: that puts back a copy of
+this machine's own database, where it is damaged, and takes no such
+file.
 
 Examples:
   midclt 2fa restore /media/usb/nas1.2fa

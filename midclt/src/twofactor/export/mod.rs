@@ -22,8 +22,9 @@ pub(super) use contents::Contents;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 The file has every secret of this machine. Keep it off this machine, and
-away from its passphrase; export again after changes. It is for a machine
-that died, one that is new, and a lost master key: midclt 2fa restore.
+away from its passphrase; export again after changes. It is for a
+machine that died, one that is new, and a lost master key: midclt 2fa
+restore.
 
 In it: settings, policy, accounts, devices, exemptions, grace, and wrong
 codes. Not in it: recovery codes, bypasses, invites, pending devices.
