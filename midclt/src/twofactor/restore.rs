@@ -44,7 +44,7 @@ pub(crate) struct RestoreArgs {
     /// Only show what would be different
     #[arg(long, conflicts_with = "yes")]
     dry_run: bool,
-    /// Where two-factor authentication is off now, leave it off
+    /// If two-factor authentication is off now, leave it off
     #[arg(long)]
     stay_off: bool,
     #[command(flatten)]
