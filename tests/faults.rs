@@ -3,7 +3,7 @@
 #[cfg(feature = "system")]
 mod accounts;
 #[cfg(feature = "system")]
-mod disk;
+pub(crate) mod disk;
 mod every_write;
 #[cfg(feature = "system")]
 mod failing;

@@ -20,6 +20,8 @@ mod guest;
 mod interop;
 mod lifecycle;
 mod limits;
+#[cfg(feature = "system")]
+mod moving;
 mod newcomer;
 #[cfg(feature = "system")]
 mod packages;
