@@ -14,7 +14,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use testkit::{Daemon, run_with_input};
 
-use crate::site::{ACCOUNTS, DAY, Phone, Site, login, uid_of};
+use crate::site::{ACCOUNTS, DAY, Phone, Site, login, uid_of, wrong_code};
 use crate::support::{audited, eventually, stderr};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -155,6 +155,20 @@ fn sshd_is_made_to_ask_only_where_it_does() {
         let web = login("alice").with("service", "web").code(&code);
         assert_eq!(site.verdict(&web), "ACCEPTED");
     }
+    // Nor does it shut out whoever gets in now.
+    site.daemon.unenrolled("ALLOW");
+    site.call(
+        "auth.twofactor.update",
+        json!([{"services": {"ssh": true}}]),
+    );
+    let (_, said) = restore(&site.daemon, &["--yes"]);
+    assert!(
+        said.contains("accounts without a device are still let in"),
+        "{said}"
+    );
+    let policy = site.call("auth.twofactor.policy.config", json!([]));
+    assert_eq!(policy["unenrolled"], "ALLOW");
+    assert_eq!(site.verdict(&login("bob")), "NOT_REQUIRED");
 }
 
 /// Off is off until root says otherwise: `--stay-off`, also with the devices back.
@@ -212,7 +226,8 @@ fn a_name_that_was_made_anew_inherits_nothing() {
 fn a_restore_does_not_open_what_wrong_codes_have_locked() {
     let mut site = site();
     let phone = site.enrol("alice");
-    site.guess_wrong(&login("alice"), 8);
+    let wrong = wrong_code(&[&phone], 6, site.now());
+    site.guess_wrong(&login("alice").code(&wrong), 5);
     let code = oathtool(&phone, site.now());
     assert_eq!(verdict(&mut site, "alice", &code), "LOCKED");
     export(&site.daemon);
@@ -247,7 +262,7 @@ fn a_lost_master_key_is_made_up_for_by_an_export() {
     let row = site.call("auth.twofactor.update", json!([{"enabled": false}]));
     assert_eq!(row["enabled"], false, "turning it off needs no key");
     site.stop();
-    fs::rename(&state, site.daemon.dir().join("without-key")).unwrap();
+    fs::rename(&state, state.with_file_name("without-key")).unwrap();
     site.start();
     site.daemon.report_sshd_ready();
     restore(&site.daemon, &["--yes"]);

@@ -1,5 +1,6 @@
 //! A disk that is full, and a daemon that is killed in the midst of it: all of a restore, or nothing.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 use std::time::Instant;
 
@@ -80,11 +81,8 @@ fn a_restore_that_is_cut_off_has_happened_or_not() {
         };
         let (socket, goal) = (site.daemon.socket().to_owned(), goal.clone());
         let restoring = thread::spawn(move || {
-            let mut socket = Socket::connect(&socket);
-            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-                restore_pages(&mut socket, &goal);
-            }))
-            .is_ok()
+            let restore = || restore_pages(&mut Socket::connect(&socket), &goal);
+            catch_unwind(AssertUnwindSafe(restore)).is_ok()
         });
         thread::sleep(takes * round / 10);
         site.daemon.kill9();

@@ -70,6 +70,15 @@ pub(crate) fn run(name: &AccountName) -> Lookup {
     }
 }
 
+/// Asks the database about an account that is known from elsewhere. Where it is the same here, one
+/// question is enough.
+pub(crate) fn same(account: &Account) -> Lookup {
+    match User::from_uid(account.uid.into()) {
+        Ok(Some(user)) if user.name == account.name.as_str() => Lookup::Account(account.clone()),
+        Ok(_) | Err(_) => run(&account.name),
+    }
+}
+
 /// The uid of a name, for a verdict: one question, whether there is such a name or not. Two names of
 /// one account are the same here: the caller holds name and uid against what is stored.
 ///

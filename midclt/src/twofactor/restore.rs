@@ -127,6 +127,7 @@ struct Settings {
     after: Switches,
     exported: Switches,
     changed: bool,
+    still_lets_in: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -224,6 +225,11 @@ impl Report {
                 "midclt: sshd does not ask for codes here yet: midclt 2fa ssh enable".to_owned(),
             );
         }
+        if self.settings.still_lets_in {
+            lines.push(
+                "midclt: accounts without a device are still let in: midclt 2fa policy".to_owned(),
+            );
+        }
         if exported.enabled && !after.enabled {
             lines.push("midclt: two-factor authentication is off: midclt 2fa enable".to_owned());
         }
@@ -272,6 +278,7 @@ mod tests {
             "settings": {
                 "before": switches(before), "after": switches(after),
                 "exported": { "enabled": true, "ssh": ssh }, "changed": true,
+                "still_lets_in": false,
             },
         });
         serde_json::from_value(report).unwrap()

@@ -318,7 +318,7 @@ fn settings_come_back_as_far_as_nobody_is_locked_out() {
     let report = restore(&mut machine, &pages, json!({ "stay_off": true }));
     let expected = json!({
         "before": switches(false, false), "after": switches(false, false),
-        "exported": switches(true, true), "changed": true,
+        "exported": switches(true, true), "changed": true, "still_lets_in": false,
     });
     assert_eq!(report["settings"], expected);
     assert_eq!(machine.config()["enabled"], false);
@@ -327,7 +327,7 @@ fn settings_come_back_as_far_as_nobody_is_locked_out() {
     let report = restore(&mut machine, &pages, json!({}));
     let expected = json!({
         "before": switches(false, false), "after": switches(true, false),
-        "exported": switches(true, true), "changed": true,
+        "exported": switches(true, true), "changed": true, "still_lets_in": false,
     });
     assert_eq!(report["settings"], expected);
     assert_eq!(machine.config()["services"]["ssh"], false);

@@ -162,7 +162,7 @@ impl OfSession for Restore {
 
 /// Who the accounts of an export are on this machine.
 pub(crate) struct Looking {
-    left: Vec<AccountName>,
+    left: Vec<Account>,
     found: Found,
 }
 
@@ -181,18 +181,20 @@ impl Slow for Restore {
         if let Some(reason) = read.tx.degraded() {
             return Err(no_key(reason));
         }
-        let names = self.entries().map(|entry| entry.username.0.clone());
+        let accounts = self.entries().map(AccountEntry::account);
         Ok(Stage::Work(Looking {
-            left: names.filter(|name| name.as_str() != lookup::ROOT).collect(),
+            left: accounts
+                .filter(|account| account.name.as_str() != lookup::ROOT)
+                .collect(),
             found: Found::default(),
         }))
     }
 
     fn work(mut job: Looking) -> Result<Stage<Looking, Found>, CallError> {
         let rest = job.left.split_off(NAMES_AT_ONCE.min(job.left.len()));
-        for name in std::mem::replace(&mut job.left, rest) {
-            let found = lookup::run(&name);
-            job.found.accounts.insert(name, found);
+        for account in std::mem::replace(&mut job.left, rest) {
+            let found = lookup::same(&account);
+            job.found.accounts.insert(account.name, found);
         }
         if !job.left.is_empty() {
             return Ok(Stage::Work(job));
@@ -265,16 +267,23 @@ impl Restore {
     }
 }
 
+impl AccountEntry {
+    /// Who it was on the machine that the export is of.
+    fn account(&self) -> Account {
+        Account {
+            uid: self.uid.0,
+            name: self.username.0.clone(),
+        }
+    }
+}
+
 /// Which account of this machine an entry is for. A name that was made anew inherits nothing.
 fn whose(
     entry: &AccountEntry,
     found: &Found,
     write: &Writing<'_, '_>,
 ) -> Result<Result<Account, Why>, CallError> {
-    let account = Account {
-        uid: entry.uid.0,
-        name: entry.username.0.clone(),
-    };
+    let account = entry.account();
     let here = match found.accounts.get(&account.name) {
         Some(Lookup::Account(here)) => here.clone(),
         Some(Lookup::Failed(errno)) => return Err(unsure(*errno)),

@@ -53,6 +53,9 @@ pub(super) struct SettingsReport {
     pub(super) exported: Switches,
     /// Whether anything of settings or policy is different.
     pub(super) changed: bool,
+    /// Whether accounts without a device are still let in, though the export refuses them: they would be
+    /// locked out. A dry run looks at the devices that there are now.
+    pub(super) still_lets_in: bool,
 }
 
 /// What is on.

@@ -7,7 +7,7 @@ use super::{Found, Restore, no_pages};
 use crate::CallError;
 use crate::auth_twofactor::config::emit_config;
 use crate::auth_twofactor::lockout::Step;
-use crate::auth_twofactor::{policy, settings, trial};
+use crate::auth_twofactor::{lockout, policy, settings, trial};
 use crate::method::Writing;
 
 impl Restore {
@@ -21,8 +21,10 @@ impl Restore {
         let first = self.pages.first().ok_or_else(no_pages)?;
         let (exported, old) = (first.settings.settings(), write.tx.stored_settings()?);
         let old_policy = write.tx.stored_policy()?;
-        let new_policy = restored(&first.policy, old_policy)?;
-        let new = self.allowed(found, write, Step { old, new: exported })?;
+        let asked = restored(&first.policy, old_policy)?;
+        let new_policy = allowed_policy(found, write, (old_policy, asked))?;
+        let step = Step { old, new: exported };
+        let new = self.allowed(found, write, (step, &new_policy))?;
         // Under an override it stays off.
         let live = Settings {
             enabled: new.enabled && !write.tx.is_off_by_override(),
@@ -33,6 +35,7 @@ impl Restore {
             after: Switches::of(&live),
             exported: Switches::of(&exported),
             changed: new != old || new_policy != old_policy,
+            still_lets_in: new_policy != asked,
         };
         if self.is_dry() {
             return Ok(());
@@ -53,7 +56,7 @@ impl Restore {
         &self,
         found: &Found,
         write: &Writing<'_, '_>,
-        step: Step,
+        (step, policy): (Step, &Policy),
     ) -> Result<Settings, CallError> {
         let Step { old, new } = step;
         let stays_off = self.stays_off() && !old.enabled || write.tx.is_off_by_override();
@@ -62,24 +65,46 @@ impl Restore {
             ..new
         };
         let today = write.today()?;
-        let first = self.pages.first().ok_or_else(no_pages)?;
-        let policy = restored(&first.policy, write.tx.stored_policy()?)?;
-        let is_allowed = |new: &Settings| {
+        let may_be = |new: &Settings| {
             let step = Step { old, new: *new };
-            let checked = step.check(write.tx, &policy, today, found.logins.as_ref(), "settings");
-            match checked {
-                Ok(()) => Ok(true),
-                Err(CallError::Invalid(_)) => Ok(false),
-                Err(error) => Err(error),
-            }
+            let seen = found.logins.as_ref();
+            is_allowed(step.check(write.tx, policy, today, seen, "settings"))
         };
         for ssh in [new.ssh, old.ssh] {
             let new = Settings { ssh, ..new };
-            if is_allowed(&new)? {
+            if may_be(&new)? {
                 return Ok(new);
             }
         }
         Ok(Settings { ssh: false, ..new })
+    }
+}
+
+/// The policy of the export, save that whoever has no device is still let in where they would be locked
+/// out now.
+fn allowed_policy(
+    found: &Found,
+    write: &Writing<'_, '_>,
+    (old, new): (Policy, Policy),
+) -> Result<Policy, CallError> {
+    if lockout::shuts_out(write.tx, &old, &new)? {
+        let checked = lockout::check_policy(write, &new, found.logins.as_ref(), "policy");
+        if !is_allowed(checked)? {
+            return Ok(Policy {
+                unenrolled: old.unenrolled,
+                ..new
+            });
+        }
+    }
+    Ok(new)
+}
+
+/// Whether a check has refused nothing.
+fn is_allowed(checked: Result<(), CallError>) -> Result<bool, CallError> {
+    match checked {
+        Ok(()) => Ok(true),
+        Err(CallError::Invalid(_)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
