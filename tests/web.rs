@@ -2,6 +2,8 @@
 
 mod entrance;
 mod keeper;
+#[cfg(feature = "system")]
+mod passwords;
 mod signing;
 
 use serde_json::{Value, json};
@@ -29,9 +31,9 @@ impl Web {
         let builder = Daemon::builder();
         let keeper = Keeper::listen(&builder.dir().join("run/password.sock"));
         let config = format!(
-            "[web]\nsocket = {:?}\npassword = {:?}\nadministrators = \"no-such-group\"\n",
-            builder.dir().join("run/web.sock"),
-            builder.dir().join("run/password.sock"),
+            "[web]\nsocket = \"{}\"\npassword = \"{}\"\nadministrators = \"no-such-group\"\n",
+            builder.dir().join("run/web.sock").display(),
+            builder.dir().join("run/password.sock").display(),
         );
         let daemon = special(builder.config(&config)).start();
         Self { daemon, keeper }

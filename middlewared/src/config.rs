@@ -191,12 +191,15 @@ impl fmt::Display for Config {
         writeln!(f, "issuer = {:?}", self.identity.issuer)?;
         writeln!(f, "product = {:?}", self.identity.product)?;
         writeln!(f, "max_connections = {}", self.max_connections)?;
-        writeln!(f, "\n[web]")?;
         if let Some(socket) = &self.web.socket {
-            writeln!(f, "socket = {:?}", socket.to_string_lossy())?;
+            writeln!(f, "web.socket = {:?}", socket.to_string_lossy())?;
         }
-        writeln!(f, "administrators = {:?}", self.web.administrators)?;
-        writeln!(f, "password = {:?}", self.web.password.to_string_lossy())
+        writeln!(f, "web.administrators = {:?}", self.web.administrators)?;
+        writeln!(
+            f,
+            "web.password = {:?}",
+            self.web.password.to_string_lossy()
+        )
     }
 }
 

@@ -28,6 +28,8 @@ fn systemd_understands_the_units() {
     let units = [
         "middlewared.service",
         "middlewared.socket",
+        "middlewared-password.socket",
+        "middlewared-password@.service",
         "middlewared-sshd.path",
         "middlewared-sshd.service",
         "middlewared-sshd.timer",

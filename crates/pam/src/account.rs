@@ -29,6 +29,9 @@ fn decide(
         let what = "the option 'key' belongs to an auth line";
         return Err(misconfigured(handle, what));
     }
+    if login::service(handle) == login::DAEMON {
+        return Ok(PamResultCode::PAM_IGNORE);
+    }
     if login::is_at_console(handle) && !options.asks_console {
         return Ok(PamResultCode::PAM_SUCCESS);
     }

@@ -58,6 +58,10 @@ fn decide(
     } else {
         login::proven(handle)
     };
+    if login::service(handle) == login::DAEMON {
+        // Never a success: a stack with nothing else must not let anybody in.
+        return Ok((PamResultCode::PAM_IGNORE, None));
+    }
     // Before the user database is asked: it may not answer, on a bad day at the console.
     if login::is_at_console(handle) && !options.asks_console {
         return Ok((PamResultCode::PAM_SUCCESS, None));

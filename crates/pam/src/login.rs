@@ -10,6 +10,10 @@ use crate::{ffi, terminal};
 /// The one service whose word on proven keys counts.
 pub(crate) const SSHD: &str = "sshd";
 
+/// The service by which the daemon has passwords checked, for people who sign in on the web. It asks for
+/// their codes itself, and nobody is there to answer a prompt: so here the module has nothing to say.
+pub(crate) const DAEMON: &str = "middlewared";
+
 /// The account phase: something was proven before, but nobody knows what.
 pub(crate) const SESSION: &str = "session";
 

@@ -31,6 +31,11 @@ pub fn pam_module_that_panics() -> PathBuf {
     target.join("debug/libpam_middleware.so")
 }
 
+/// The program that knows passwords.
+pub fn password() -> PathBuf {
+    directory().join("middlewared-password")
+}
+
 /// A program that uses PAM.
 pub(crate) fn pamtry() -> PathBuf {
     directory().join("pamtry")
@@ -97,7 +102,7 @@ fn build(directory: &Path) {
         None => panic!("{} names no profile", directory.display()),
     };
     let target = directory.parent().expect("a target directory");
-    let packages = ["middlewared", "midclt", "pam", "pamtry"];
+    let packages = ["middlewared", "midclt", "pam", "pamtry", "password"];
     let mut build = cargo("build", target);
     build.args(["--profile", profile]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));

@@ -56,6 +56,23 @@ pub(super) const PACKAGES: &[Package] = &[
                 "usr/lib/systemd/system/middlewared.socket",
             ),
             file(
+                Program("middlewared-password"),
+                "usr/libexec/middlewared-password",
+            ),
+            file(Copy("packaging/pam.d/middlewared"), "etc/pam.d/middlewared"),
+            file(
+                Copy("packaging/systemd/middlewared-password.socket"),
+                "usr/lib/systemd/system/middlewared-password.socket",
+            ),
+            file(
+                Copy("packaging/systemd/middlewared-password@.service"),
+                "usr/lib/systemd/system/middlewared-password@.service",
+            ),
+            file(
+                Copy("packaging/systemd/middlewared-entrance.socket"),
+                "usr/lib/systemd/system/middlewared-entrance.socket",
+            ),
+            file(
                 Copy("packaging/systemd/ssh.conf"),
                 "usr/lib/systemd/system/ssh.service.d/middlewared.conf",
             ),
@@ -100,6 +117,10 @@ pub(super) const PACKAGES: &[Package] = &[
             file(
                 Crates("middlewared"),
                 "usr/share/doc/middlewared/crates.txt.gz",
+            ),
+            file(
+                Crates("password"),
+                "usr/share/doc/middlewared/crates-password.txt.gz",
             ),
             file(
                 Copy("packaging/debian/lintian-overrides"),

@@ -14,9 +14,23 @@ pub(super) const BINARIES: [&str; 2] = ["middlewared", "midclt"];
 
 /// Builds what the packages hold. The directory with copies of it.
 pub(super) fn build_for_release(root: &Path, scratch: &Path) -> Result<PathBuf> {
-    let packages = ["-p", "middlewared", "-p", "midclt", "-p", "pam"];
+    let packages = [
+        "-p",
+        "middlewared",
+        "-p",
+        "midclt",
+        "-p",
+        "pam",
+        "-p",
+        "password",
+    ];
     cargo(root, ["build", "--release"].into_iter().chain(packages))?;
-    let names = [BINARIES.as_slice(), &["libpam_middleware.so"]].concat();
+    // PAM loads its modules: so these two cannot be linked statically.
+    let names = [
+        BINARIES.as_slice(),
+        &["libpam_middleware.so", "middlewared-password"],
+    ]
+    .concat();
     keep(root, &names, &scratch.join("programs"))
 }
 

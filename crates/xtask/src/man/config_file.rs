@@ -34,7 +34,17 @@ const KEYS: &[(&str, &str, &str)] = &[
     (
         "max_connections",
         "1024",
-        "At most this many connections at a time, 2 to 100000.",
+        "At most this many connections at a time, 2 to 100000, on each socket.",
+    ),
+    (
+        "web.administrators",
+        "\"sudo\"",
+        "Members of this group are administrators on the web, as root is.",
+    ),
+    (
+        "web.password",
+        "\"/run/middlewared/password.sock\"",
+        "Where passwords of people who sign in on the web are checked: by middlewared-password.socket.",
     ),
 ];
 
@@ -66,6 +76,12 @@ pub(super) fn render() -> String {
         page.text([bold(*key), roman(" = "), italic(*default)]);
         page.text([roman(*text)]);
     }
+    page.control("TP", []);
+    page.text([bold("web.socket")]);
+    page.text([roman(
+        "Listen on this Unix socket for a web service, whose users sign in. There is none if it is not given, \
+         unless systemd passes one of the name web: middlewared-entrance.socket.",
+    )]);
     page.control("SH", ["RELOAD"]);
     page.text([roman(
         "SIGHUP, or systemctl reload middlewared, reads the file again: log, issuer and product change at once, \

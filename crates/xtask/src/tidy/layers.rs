@@ -26,6 +26,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("export", &[]),
     ("midclt", &["breakglass", "client", "export", "ssh"]),
     ("pam", &["breakglass", "client", "clock"]),
+    ("password", &[]),
 ];
 
 /// Packages that use exactly these others, so that a new one is a decision.
@@ -43,6 +44,7 @@ const EXTERNAL: &[(&str, &[&str])] = &[
         ],
     ),
     ("clock", &["libc", "nix"]),
+    ("password", &["nix", "pam-client2", "zeroize"]),
     (
         "export",
         &[
