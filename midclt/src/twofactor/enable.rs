@@ -89,7 +89,8 @@ fn is_on(status: &Status) -> String {
     text.push('\n');
     text.push_str(
         "How it stands: midclt 2fa status       Off, for everybody: midclt 2fa disable\n\
-         Print this page now, and keep it: midclt 2fa kit\n",
+         Print this page now, and keep it: midclt 2fa kit\n\
+         For the day when the machine dies: midclt 2fa export FILE\n",
     );
     text
 }

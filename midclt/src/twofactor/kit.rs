@@ -67,7 +67,7 @@ const WAY_BACK: &str = "\
      midclt 2fa bypass USER --reason TEXT
 
    It says when it is done. How it stands: midclt 2fa status
-   On again: midclt 2fa enable
+   On again: midclt 2fa enable     Machine dead: midclt 2fa restore FILE
 ";
 
 impl Kit<'_> {

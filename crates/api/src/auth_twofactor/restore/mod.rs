@@ -84,7 +84,7 @@ fields! {
     /// there, gets nothing. Codes up to now count as used, and recovery codes are void. sshd is made to
     /// ask only where it is ready to.
     pub(crate) struct RestoreParams {
-        /// How.
+        /// Whether only to look, and whether what is off stays off.
         options: Option<Options>,
     }
 }
