@@ -53,6 +53,8 @@ fn enable(container: &Container) {
     let said = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     for line in [
+        "ssh.service does not run now: it is started",
+        "ssh.service does not start with the machine now: it is enabled",
         "armed: a timer of systemd puts everything back after 35 s",
         "ssh.service did not run: it is started",
         "ssh.service is enabled: it starts with the machine",
@@ -64,6 +66,31 @@ fn enable(container: &Container) {
     }
     assert!(is(container, "is-active", TIMER));
     assert!(is(container, "is-active", "ssh.service"));
+}
+
+/// After a restart the timer is gone: without the unit that looks then, there is no way back.
+#[test]
+fn without_a_way_back_after_a_restart_nothing_is_tried() {
+    let container = prepared();
+    let before = container.read(STACK);
+    container.run_ok([
+        "systemctl",
+        "disable",
+        "--quiet",
+        "middlewared-sshd.service",
+    ]);
+    let output = container.run("midclt 2fa ssh enable --yes".split(' '));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    for line in [
+        "! middlewared-sshd.service is not enabled",
+        "systemctl enable middlewared-sshd.service",
+        "nothing was changed",
+    ] {
+        assert!(said.contains(line), "{line}: {said}");
+    }
+    assert_eq!(container.read(STACK), before);
+    assert!(!is(&container, "is-active", "ssh.service"));
 }
 
 /// Nobody logged in: the timer puts back the files and sshd. Then again, and kept.
