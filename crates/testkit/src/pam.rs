@@ -31,8 +31,6 @@ pub struct Applied {
     pub said: Vec<(String, String)>,
     /// The PAM code of each step that has one.
     pub codes: Vec<i64>,
-    /// How long each of those took.
-    pub took: Vec<Duration>,
     /// The waits that PAM asked for after failures.
     pub waits: Vec<Duration>,
 }
@@ -134,9 +132,8 @@ impl Applied {
         if let Some(micros) = number("wait_micros") {
             self.waits.push(Duration::from_micros(micros));
         }
-        if let (Some(code), Some(micros)) = (line.get("code"), number("micros")) {
+        if let Some(code) = line.get("code") {
             self.codes.push(code.as_i64().expect("a code"));
-            self.took.push(Duration::from_micros(micros));
         }
         false
     }
