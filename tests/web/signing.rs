@@ -3,7 +3,7 @@
 use std::thread;
 
 use serde_json::{Value, json};
-use testkit::now;
+use testkit::{Errno, now};
 
 use super::keeper::WORD;
 use super::{HERE, Web, begin, go_on, sign_in};
@@ -132,6 +132,34 @@ fn where_passwords_cannot_be_checked_nobody_signs_in() {
     assert_eq!(
         web.daemon.connect().call("auth.two_factor_auth", json!([])),
         false
+    );
+}
+
+/// A login that could not be written is none, whatever was typed.
+#[test]
+fn on_a_failing_disk_nobody_is_signed_in() {
+    let web = Web::with(testkit::Builder::failing_disk);
+    let secret = web.enable();
+    let mut socket = web.connect(HERE);
+    begin(&mut socket, "root", WORD);
+    web.daemon.disk().fail(&(1..i32::MAX), Errno::EIO);
+    let code = json!([{"mechanism": "OTP_TOKEN", "otp_token": code_at(&secret, now())}]);
+    let error = socket.call_err("auth.login_ex_continue", code);
+    assert_eq!(errno(&error), 5, "{error}");
+    assert_eq!(errno(&socket.call_err("auth.me", json!([]))), 207);
+    web.daemon.disk().heal();
+    let mut socket = sign_in(&web, &secret, 1);
+    web.daemon.disk().fail(&(1..i32::MAX), Errno::EIO);
+    let code = json!([
+        code_at(&secret, now() + 60),
+        "auth.twofactor.provisioning_uri"
+    ]);
+    assert_eq!(errno(&socket.call_err("auth.reauthenticate", code)), 5);
+    let error = socket.call_err("auth.twofactor.provisioning_uri", json!([]));
+    assert_eq!(
+        errno(&error),
+        127,
+        "a code that was not burned opens nothing"
     );
 }
 
