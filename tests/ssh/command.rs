@@ -261,6 +261,7 @@ fn after_a_restart_the_check_puts_the_files_back() {
 fn what_speaks_against_it_changes_nothing() {
     let mut fresh = Fresh::new();
     let before = fresh.files();
+    let common = fresh.machine.read("/etc/pam.d/common-auth");
     let mut check = |change: &dyn Fn(&mut Fresh), expected: &[&str]| {
         change(&mut fresh);
         let said = fresh.ssh("enable --yes");
@@ -313,6 +314,14 @@ fn what_speaks_against_it_changes_nothing() {
     check(
         &|fresh| {
             fresh.machine.write("/etc/ssh/sshd_config.d/60-x.conf", "");
+            let goes_on = "auth \\\n  Required pam_unix.so\n";
+            fresh.machine.write("/etc/pam.d/common-auth", goes_on);
+        },
+        &["! /etc/pam.d/common-auth:1: \"Required\" of pam_unix.so goes on to the code"],
+    );
+    check(
+        &|fresh| {
+            fresh.machine.write("/etc/pam.d/common-auth", &common);
             fresh.machine.run_ok(["passwd", "-l", "root"]);
         },
         &["without a console root needs recovery codes first: midclt 2fa recovery root"],
