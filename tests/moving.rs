@@ -20,7 +20,7 @@ use crate::support::{audited, eventually, stderr};
 const PASSPHRASE: &str = "correct horse battery staple";
 
 /// Ten thousand accounts in programs that are not optimised, on a machine that has other work.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Runs midclt with a passphrase on its standard input, as a script does.
 fn midclt(daemon: &Daemon, words: &[&str], passphrase: &str) -> Output {

@@ -65,7 +65,8 @@ fn ten_thousand_accounts_are_moved() {
         .collect();
     let mut site = Site::with(Daemon::builder().accounts(&accounts));
     let many = multiply(&pages(&mut site)[0]);
-    let lines: String = many.iter().map(|page| format!("{page}\n")).collect();
+    let lines: Vec<String> = many.iter().map(Value::to_string).collect();
+    let lines = lines.join("\n");
     let random = [7; ::export::RANDOM_BYTES];
     let locked = ::export::lock(PASSPHRASE, lines.as_bytes(), &random).unwrap();
     fs::write(file_of(&site.daemon), locked).unwrap();
