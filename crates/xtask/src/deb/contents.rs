@@ -57,7 +57,7 @@ pub(super) const PACKAGES: &[Package] = &[
             ),
             file(
                 Program("middlewared-password"),
-                "usr/libexec/middlewared-password",
+                "usr/lib/middlewared/middlewared-password",
             ),
             file(Copy("packaging/pam.d/middlewared"), "etc/pam.d/middlewared"),
             file(
