@@ -11,6 +11,7 @@ mod service;
 mod site;
 mod sshd;
 mod units;
+mod unlock;
 mod version;
 
 pub(crate) use site::packages;

@@ -3,7 +3,9 @@
 use client::{CallError, Error};
 
 use crate::cli::{CallArgs, Connection};
-use crate::contract::{Contract, example};
+use serde_json::Value;
+
+use crate::contract::{Contract, example, in_words, member};
 use crate::failure::{Failure, Request};
 use crate::{ask, output, result, twofactor, words};
 
@@ -36,18 +38,24 @@ pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure
     Ok(())
 }
 
-/// How to write an object, where text was sent to a method that takes one and refused it.
+/// How to write an object, where a method takes one, and what was sent was none or had other keys.
 fn object_hint(method: &str, params: &words::Params, error: &Error) -> Option<String> {
     let Error::Call(error) = error else {
         return None;
     };
-    let refused = error.code == CallError::INVALID_PARAMS;
-    if !refused || !params.values.iter().any(serde_json::Value::is_string) {
+    let known = Contract::built_in().method(method)?;
+    let schema = known.only_object()?;
+    let is_known = |sent: &Value| {
+        let keys = sent.as_object().map(|sent| sent.keys());
+        keys.is_some_and(|mut keys| keys.all(|key| member(schema, key).is_some()))
+    };
+    let is_object = params.values.len() == 1 && params.values.iter().all(is_known);
+    if error.code != CallError::INVALID_PARAMS || is_object {
         return None;
     }
-    let known = Contract::built_in().method(method)?;
-    let object = example(known.only_object()?, &[]);
+    let object = example(schema, &[]);
+    let words = in_words(&object).unwrap_or_else(|| format!("'{object}'"));
     Some(format!(
-        "midclt: {method} takes one object: midclt call {method} '{object}'"
+        "midclt: {method} takes one object: midclt call {method} {words}"
     ))
 }

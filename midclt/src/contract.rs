@@ -164,6 +164,18 @@ pub(crate) fn example(schema: &Value, path: &[String]) -> Value {
     }
 }
 
+/// The same as `key=value`, where it is that simple: for keyboards without braces.
+pub(crate) fn in_words(example: &Value) -> Option<String> {
+    let mut members = example.as_object()?.iter();
+    let ((key, value), None) = (members.next()?, members.next()) else {
+        return None;
+    };
+    match value {
+        Value::Bool(_) | Value::Number(_) => Some(format!("{key}={value}")),
+        _ => Some(format!("{key}.{}", in_words(value)?)),
+    }
+}
+
 fn example_object(schema: &Value, path: &[String]) -> Value {
     let asked = path
         .split_first()
@@ -248,6 +260,22 @@ mod tests {
         check("ping", Some("core.ping"));
         check("pool.query", None);
         check("", None);
+    }
+
+    #[test]
+    fn examples_in_words() {
+        let check = |example: Value, expected: Option<&str>| {
+            assert_eq!(in_words(&example).as_deref(), expected, "{example}");
+        };
+        check(json!({"enabled": false}), Some("enabled=false"));
+        check(
+            json!({"services": {"ssh": false}}),
+            Some("services.ssh=false"),
+        );
+        check(json!({"username": "..."}), None);
+        check(json!({"a": 1, "b": 2}), None);
+        check(json!({"a": {}}), None);
+        check(json!([]), None);
     }
 
     #[test]

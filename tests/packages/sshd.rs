@@ -115,6 +115,15 @@ fn a_timer_puts_things_back_and_commit_stops_it() {
     container.run_ok(["midclt", "2fa", "ssh", "commit"]);
     assert!(!is(&container, "is-active", TIMER));
     container.run_ok(["midclt", "2fa", "ssh", "check"]);
+    // The setting alone leaves the files as they are, which is said.
+    let off = "midclt call auth.twofactor.update services.ssh=false";
+    let said = container.run(off.split(' '));
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(
+        said.contains("batch clients (BatchMode) stay refused"),
+        "{said}"
+    );
+    assert!(said.contains("midclt 2fa ssh disable"), "{said}");
     // The unit that watches the files tells of what somebody takes away.
     container.run_ok(["rm", DROPIN]);
     let status = || {
@@ -129,4 +138,7 @@ fn a_timer_puts_things_back_and_commit_stops_it() {
     container.run_ok(["midclt", "2fa", "ssh", "disable", "--yes"]);
     assert_eq!(container.read(STACK), before);
     assert!(is(&container, "is-active", "ssh.service"));
+    let said = container.run(off.split(' '));
+    let said = String::from_utf8_lossy(&said.stderr).into_owned();
+    assert!(!said.contains("refused"), "nothing is left to lift: {said}");
 }

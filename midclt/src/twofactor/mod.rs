@@ -60,7 +60,9 @@ leave root's secret out. Times are UTC.")]
 pub(crate) enum TwoFactor {
     Status(status::StatusArgs),
     Doctor(doctor::DoctorArgs),
+    #[command(alias = "on")]
     Enable(enable::EnableArgs),
+    #[command(alias = "off")]
     Disable(off::DisableArgs),
     Qr(qr::QrArgs),
     #[command(subcommand)]

@@ -1,5 +1,7 @@
 //! `midclt 2fa disable`, and what is said whenever it was turned off for everybody.
 
+use std::path::Path;
+
 use clap::Args;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -23,6 +25,12 @@ const OFF: [&str; 3] = [
     "midclt: two-factor authentication is off for EVERYBODY on this machine",
     "midclt: to turn it on again: midclt 2fa enable",
     "midclt: milder, for one person: midclt 2fa bypass USER --reason TEXT",
+];
+
+/// After a `midclt call` by which sshd's logins need no code, while sshd is set up for one.
+const SSH_OFF: [&str; 2] = [
+    "midclt: sshd is still set up to ask: batch clients (BatchMode) stay refused",
+    "midclt: to lift that as well: midclt 2fa ssh disable",
 ];
 
 /// Turn two-factor authentication off, for EVERYBODY
@@ -70,15 +78,27 @@ fn says_off(settings: &Value) -> bool {
 
 /// Says what it means, after a `midclt call` that turned it off.
 pub(crate) fn remind(connection: &Connection, method: &str, params: &[Value], result: &RawValue) {
-    if !connection.quiet && turned_off(method, params, result) {
-        for line in OFF {
-            output::note(line);
-        }
+    if connection.quiet {
+        return;
+    }
+    let is_this_machine = connection.socket == Path::new(client::DEFAULT_SOCKET);
+    let is_set_up = || is_this_machine && Path::new(::ssh::DROPIN).exists();
+    if turned_off(method, params, result) {
+        OFF.into_iter().for_each(output::note);
+    } else if turned_ssh_off(method, params) && is_set_up() {
+        SSH_OFF.into_iter().for_each(output::note);
     }
 }
 
 fn turned_off(method: &str, params: &[Value], result: &RawValue) -> bool {
     method == METHOD && params.first().is_some_and(says_off) && is_off(result)
+}
+
+fn turned_ssh_off(method: &str, params: &[Value]) -> bool {
+    let ssh = params
+        .first()
+        .and_then(|params| params.pointer("/services/ssh"));
+    method == METHOD && ssh == Some(&Value::Bool(false))
 }
 
 #[cfg(test)]
@@ -106,8 +126,23 @@ mod tests {
     }
 
     #[test]
+    fn what_turns_it_off_for_ssh() {
+        let check = |method: &str, params: &str, expected: bool| {
+            let params: Vec<Value> = serde_json::from_str(params).unwrap();
+            assert_eq!(turned_ssh_off(method, &params), expected, "{params:?}");
+        };
+        check(METHOD, r#"[{"services":{"ssh":false}}]"#, true);
+        check(METHOD, r#"[{"services":{"ssh":true}}]"#, false);
+        check(METHOD, r#"[{"services":{}}]"#, false);
+        check(METHOD, r#"[{"enabled":true}]"#, false);
+        check(METHOD, "[]", false);
+        check("a.b", r#"[{"services":{"ssh":false}}]"#, false);
+    }
+
+    #[test]
     fn texts_fit_a_console() {
-        for line in CAUTION.lines().chain(OFF).chain(DONE.lines()) {
+        let texts = CAUTION.lines().chain(OFF).chain(SSH_OFF);
+        for line in texts.chain(DONE.lines()) {
             assert!(line.len() <= 80, "{line}");
         }
     }

@@ -59,8 +59,9 @@ impl Unlocked {
         }
         if !self.clock_synchronised {
             text.push_str(
-                "If right codes are refused: the clock is not synchronised, and codes that a clock set\n\
-                 ahead has used up stay so. Once it is (timedatectl): the same command again.\n",
+                "If right codes are refused: the clock is not synchronised, and codes that a\n\
+                 clock set ahead has used up stay so. Once it is (timedatectl): the same command\n\
+                 again.\n",
             );
         }
         text
@@ -96,7 +97,7 @@ mod tests {
             false,
             &format!(
                 "{first}If right codes are refused: the clock is not synchronised, and codes that \
-                 a clock set\nahead has used up stay so. Once it is (timedatectl): the same command \
+                 a\nclock set ahead has used up stay so. Once it is (timedatectl): the same command\n\
                  again.\n"
             ),
         );

@@ -107,9 +107,7 @@ fn understand(text: &str) -> Result<Map<String, Value>, Unreadable> {
 
 fn understood(members: &Map<String, Value>, schema: &Value) -> String {
     let shown = Value::Object(shown(members, schema));
-    format!(
-        "midclt: understood as {shown}; to send text as it is, quote it as a JSON string: '\"...\"'"
-    )
+    format!("midclt: understood as {shown}")
 }
 
 /// The object with everything hidden that could be a secret: all but flags, null, and the whole

@@ -42,7 +42,12 @@ pub(super) fn watch(flags: &Flags, method: &'static Method, input: &[u8]) -> Rep
     let reply = call(&config, method, input).for_the_caller();
     match trouble {
         None => reply,
-        Some(error) => reply.note(format!("the configuration was left out: {error:#}")),
+        Some(error) => {
+            // Its other lines show the place; the daemon's own message has them.
+            let error = format!("{error:#}");
+            let line = error.lines().next().unwrap_or_default();
+            reply.note(format!("the configuration was left out: {line}"))
+        }
     }
 }
 
