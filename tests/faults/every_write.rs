@@ -62,6 +62,9 @@ impl<'a> Stage<'a> {
         let mut socket = daemon.connect();
         // What a start leaves to be written is written.
         socket.call("auth.twofactor.update", json!([{}]));
+        if let Some(page) = self.desk.made.get("page") {
+            socket.call("auth.twofactor.restore_page", json!([0, page]));
+        }
         daemon.disk().fail(which, error);
         let reply = socket.rpc(self.case.method, (self.case.params)(&self.desk));
         let writes = daemon.disk().seen();

@@ -148,6 +148,12 @@ pub(super) const CASES: &[Case] = &[
         changes: "SELECT count(*) FROM exemptions",
     },
     Case {
+        method: "auth.twofactor.export",
+        before: nothing,
+        params: |_| json!([]),
+        changes: "SELECT count(*) FROM audit WHERE outcome = 'exported'",
+    },
+    Case {
         method: "auth.twofactor.grace.create",
         before: nothing,
         params: |_| json!([{"username": SOMEBODY}]),
@@ -205,6 +211,16 @@ pub(super) const CASES: &[Case] = &[
         before: nothing,
         params: |_| json!([]),
         changes: RENEWALS,
+    },
+    Case {
+        method: "auth.twofactor.restore",
+        before: |socket| {
+            let page = socket.call("auth.twofactor.export", json!([]));
+            socket.call("auth.twofactor.policy.update", json!([{"grace_days": 9}]));
+            json!({"page": page})
+        },
+        params: |_| json!([{}]),
+        changes: "SELECT grace_days FROM policy",
     },
     Case {
         method: "auth.twofactor.rollback",
