@@ -10,7 +10,9 @@
     reason = "a test fails by panicking"
 )]
 
+mod alarms;
 mod api;
+mod clocks;
 mod codes;
 mod contract;
 mod crash;

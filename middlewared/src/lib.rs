@@ -5,6 +5,7 @@
 //! `api` crate, and its answer back.
 #![forbid(unsafe_code)]
 
+mod aftermath;
 mod config;
 mod connections;
 mod glass;

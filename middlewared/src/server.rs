@@ -16,6 +16,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{interval, timeout};
 
+use crate::aftermath;
 use crate::config::{Config, Flags, Web};
 use crate::connections::Connections;
 use crate::listener::{Door, Entrance, accept};
@@ -49,18 +50,24 @@ pub(crate) fn run(flags: &Flags, config: &Config) -> anyhow::Result<()> {
     }
     let sockets = Sockets::open(&config.socket, config.web.socket.as_deref())?;
     let reader = store.reader()?;
-    let (writes, thread) = writer::start(store, config.identity.clone())?;
+    let writer = writer::start(store, config.identity.clone())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .context("the runtime cannot be started")?;
+    let (queue, itself) = (writer.queue.clone(), Arc::new(config.identity.clone()));
+    runtime.spawn(aftermath::look(
+        writer.aftermaths,
+        queue,
+        writer::itself(itself),
+    ));
     let sessions = sessions(&config.web);
-    let service = Service::new(reader, config.identity.clone(), writes, sessions);
+    let service = Service::new(reader, config.identity.clone(), writer.queue, sessions);
     runtime.block_on(serve(flags, config, &log, sockets, Arc::new(service)))?;
     // What still waits for a client that does not read is dropped, and with it the queue.
     runtime.shutdown_timeout(Duration::ZERO);
     // The writer finishes what was handed in and closes the store.
-    thread
+    (writer.thread)
         .join()
         .map_err(|_| anyhow::anyhow!("the writer thread ended by a bug"))??;
     tracing::info!("stopped");

@@ -5,12 +5,13 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
-use api::{Access, Answer, CallError, Caller, Done, Event, Identity, WriteCall};
+use api::{Access, Aftermath, Answer, CallError, Caller, Done, Event, Identity, WriteCall};
 use nix::unistd::getuid;
 use store::{Copy, Peer, Ran, Reserve, StateError, Store, WriteTx, Writer};
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use twofactor::Clocks;
 
+use crate::aftermath::{self, Later};
 use crate::queue::{Incoming, Job, Order, Queue};
 use crate::{glass, logging};
 
@@ -23,31 +24,52 @@ pub(crate) const HOUSEKEEPING: Duration = Duration::from_mins(10);
 /// A durable change, to be told to subscribers.
 pub(crate) type Events = broadcast::Sender<Arc<Event>>;
 
+/// The writer, as the rest of the daemon has it.
+pub(crate) struct Running {
+    /// Where writes are handed in.
+    pub(crate) queue: Queue,
+    /// What is to be looked at after an answer.
+    pub(crate) aftermaths: mpsc::Receiver<Aftermath>,
+    /// Ends when every copy of the queue is dropped.
+    pub(crate) thread: JoinHandle<Result<(), StateError>>,
+}
+
 /// Starts the thread. It first looks for damage, and ends if there is any: then nothing was written.
 /// Else it ends, and closes the store, when every copy of the queue is dropped.
-pub(crate) fn start(
-    store: Store,
-    identity: Identity,
-) -> anyhow::Result<(Queue, JoinHandle<Result<(), StateError>>)> {
+pub(crate) fn start(store: Store, identity: Identity) -> anyhow::Result<Running> {
     let (queue, incoming) = Queue::new()?;
-    let events = queue.events();
+    let (later, aftermaths) = aftermath::channel();
+    let told = Told {
+        events: queue.events(),
+        later,
+    };
     let thread = thread::Builder::new()
         .name("writer".to_owned())
-        .spawn(move || work(store, identity, incoming, events))
+        .spawn(move || work(store, identity, incoming, told))
         .context("the writer thread cannot be started")?;
-    Ok((queue, thread))
+    Ok(Running {
+        queue,
+        aftermaths,
+        thread,
+    })
+}
+
+/// Who is told of what has become durable.
+struct Told {
+    events: Events,
+    later: Later,
 }
 
 fn work(
     store: Store,
     identity: Identity,
     mut incoming: Incoming,
-    events: Events,
+    told: Told,
 ) -> Result<(), StateError> {
     let mut desk = Desk {
         writer: store.into_writer()?,
-        events,
-        caller: itself(identity),
+        told,
+        caller: itself(Arc::new(identity)),
         due: None,
         changed: false,
         copied: None,
@@ -78,7 +100,7 @@ fn work(
 /// The writer, and what it knows of today's copy.
 struct Desk {
     writer: Writer,
-    events: Events,
+    told: Told,
     /// For whom it does what nobody asked for.
     caller: Caller,
     /// When something falls due by itself. This clock stands still while the machine sleeps; that only
@@ -124,7 +146,7 @@ impl Desk {
         match ran {
             Ok(ran) => {
                 for (job, ran) in jobs.into_iter().zip(ran) {
-                    let told = answer(job, ran, (&self.events, clocks.boot.secs));
+                    let told = answer(job, ran, (&self.told, clocks.boot.secs));
                     self.changed |= told.changed;
                     let due = told.wake_in.map(|left| Instant::now() + left);
                     self.due = [self.due, due].into_iter().flatten().min();
@@ -215,21 +237,21 @@ impl Desk {
 }
 
 /// The daemon, as a caller of its own.
-fn itself(identity: Identity) -> Caller {
+pub(crate) fn itself(identity: Arc<Identity>) -> Caller {
     Caller {
         peer: Peer {
             uid: getuid().as_raw(),
             pid: i32::try_from(std::process::id()).unwrap_or(0),
             login_uid: None,
         },
-        identity: Arc::new(identity),
+        identity,
         access: Access::root(),
     }
 }
 
 /// What came of a call, besides its answer.
 #[derive(Default)]
-struct Told {
+struct Outcome {
     /// Subscribers were told of a change.
     changed: bool,
     /// When something falls due.
@@ -237,7 +259,7 @@ struct Told {
 }
 
 /// Answers one call of a durable batch.
-fn answer(job: Job, ran: Ran<Result<Done, CallError>>, (events, now): (&Events, u64)) -> Told {
+fn answer(job: Job, ran: Ran<Result<Done, CallError>>, (told, now): (&Told, u64)) -> Outcome {
     let Job {
         call,
         caller: Caller { peer, access, .. },
@@ -246,15 +268,17 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, (events, now): (&Events, 
     let method = call.method();
     // What it holds, such as the place of a login, is free before anybody hears of it.
     drop(call);
-    let mut of_it = Told::default();
+    let mut of_it = Outcome::default();
+    let mut after = None;
     let result = match ran {
         Ran::Returned(Ok(Done {
             result,
-            events: told,
+            events,
             alerts,
             outcome,
             wake_in,
             session,
+            aftermath,
         })) => {
             if let Some(change) = session {
                 access.apply(change, now);
@@ -268,13 +292,14 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, (events, now): (&Events, 
                 tracing::info!(method, outcome, uid, pid, login_uid, "done");
             }
             alerts.iter().for_each(logging::alert);
-            of_it = Told {
-                changed: told.iter().any(Event::is_change),
+            after = aftermath;
+            of_it = Outcome {
+                changed: events.iter().any(Event::is_change),
                 wake_in,
             };
-            for event in told {
+            for event in events {
                 // Nobody listens: fine.
-                let _ = events.send(Arc::new(event));
+                let _ = told.events.send(Arc::new(event));
             }
             result
         }
@@ -288,5 +313,9 @@ fn answer(job: Job, ran: Ran<Result<Done, CallError>>, (events, now): (&Events, 
         )),
     };
     let _ = answer.send(result);
+    if let Some(aftermath) = after {
+        // Busy: it is left.
+        let _ = told.later.try_send(aftermath);
+    }
     of_it
 }

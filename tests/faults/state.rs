@@ -193,7 +193,7 @@ fn state_that_cannot_be_used_stops_the_daemon_and_is_left_as_it_is() {
 #[test]
 fn a_newer_schema_that_we_may_read_is_read() {
     let mut daemon = used_store();
-    let newer = "PRAGMA user_version = 4;
+    let newer = "PRAGMA user_version = 5;
         ALTER TABLE settings ADD COLUMN later TEXT;
         CREATE TABLE later (x)";
     sql(&daemon.state_dir().join("middlewared.db"), newer);

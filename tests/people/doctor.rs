@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use testkit::Daemon;
 
-use crate::site::{Site, login, wrong_code};
+use crate::site::{ACCOUNTS, DAY, Site, login, wrong_code};
 
 /// What the doctor finds: its exit status, and each finding's severity, text and cure.
 fn examined(daemon: &Daemon) -> (Option<i32>, Vec<[String; 3]>) {
@@ -81,4 +81,20 @@ fn a_missing_key_comes_first() {
     let (exit, found) = examined(&site.daemon);
     assert_eq!(exit, Some(3), "{found:?}");
     assert!(found[0][1].contains("master key"), "{found:?}");
+}
+
+/// An exemption whose end would be a surprise; a longer one is the cure.
+#[test]
+fn an_exemption_that_ends_soon() {
+    let mut site = Site::beginning(Daemon::builder().accounts(&ACCOUNTS), testkit::now());
+    let soon = site.now() + 2 * DAY;
+    let exempt = json!([{"username": "bob", "until": soon, "reason": "backups"}]);
+    site.call("auth.twofactor.exemption.create", exempt);
+    let (_, found) = examined(&site.daemon);
+    let [severity, _, cure] = one(&found, "The exemption of bob ends at");
+    assert_eq!(severity, "WARNING");
+    let words = cure.strip_prefix("midclt ").unwrap().split(' ');
+    site.daemon
+        .midclt_ok(words.chain(["--yes"]).collect::<Vec<_>>());
+    assert!(!is_there(&site.daemon, "The exemption of bob ends"));
 }

@@ -6,6 +6,7 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use store::Audience;
 use twofactor::{AccountName, Source};
 
 use crate::CallError;
@@ -44,11 +45,15 @@ pub enum AlertKind {
     Exported,
     /// The state is what an export had.
     Restored,
+    /// A code that was used was typed again somewhere else.
+    CodeReused,
+    /// The clock shows an earlier time than it did.
+    ClockBehind,
 }
 
 impl AlertKind {
     /// Every kind.
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Locked,
         Self::FailuresAfterPassword,
         Self::Bypass,
@@ -64,6 +69,8 @@ impl AlertKind {
         Self::SshdDrifted,
         Self::Exported,
         Self::Restored,
+        Self::CodeReused,
+        Self::ClockBehind,
     ];
 
     /// Name, id, and what it means. Long on purpose: it is a table.
@@ -144,6 +151,39 @@ impl AlertKind {
                 "270b51e2eafa4a3fbd7bb749bae6767d",
                 "Settings and devices of an export were restored.",
             ),
+            Self::CodeReused => (
+                "CODE_REUSED",
+                "4a0d9befc2f248a39dd0074465a76ec4",
+                "A right code that was used was typed again from another place: somebody has seen it.",
+            ),
+            Self::ClockBehind => (
+                "CLOCK_BEHIND",
+                "7905227dce254bb8ae929c8214630e91",
+                "The clock shows an earlier time than it did: right codes may be refused.",
+            ),
+        }
+    }
+
+    /// Who is told of it at the next login. The owner of an account has a line of their own for wrong codes,
+    /// and who did something on purpose need not be told by it.
+    pub(crate) const fn told_at_login(self) -> Option<Audience> {
+        match self {
+            Self::CodeReused | Self::DeviceAdded => Some(Audience::Both),
+            Self::FailuresAfterPassword
+            | Self::Disabled
+            | Self::SshdDrifted
+            | Self::ClockBehind => Some(Audience::Root),
+            Self::Locked
+            | Self::Bypass
+            | Self::Enabled
+            | Self::Exemption
+            | Self::DeviceRemoved
+            | Self::RecoveryUsed
+            | Self::Unlocked
+            | Self::PolicyChanged
+            | Self::TrialRolledBack
+            | Self::Exported
+            | Self::Restored => None,
         }
     }
 
@@ -226,7 +266,7 @@ mod tests {
             let same = AlertKind::ALL.into_iter().filter(same).count();
             assert_eq!(same, 1, "{name}");
         }
-        assert_eq!(AlertKind::Restored as usize + 1, AlertKind::ALL.len());
+        assert_eq!(AlertKind::ClockBehind as usize + 1, AlertKind::ALL.len());
     }
 
     /// Ids are for ever, and people look them up: the document has them all.

@@ -11,6 +11,7 @@ mod alert;
 mod auth;
 mod auth_twofactor;
 mod bounded;
+mod clock_guard;
 mod contract;
 mod core;
 mod devices;
@@ -38,8 +39,8 @@ pub use emergency::Emergency;
 pub use error::{CallError, Issue, METHOD_CALL_ERROR, TOO_MANY_CALLS, too_many_calls};
 pub use event::{EVENTS, Event, EventInfo};
 pub use method::{
-    Answer, Burden, Caller, Done, Identity, Kind, Method, Prepared, Reading, SlowCall, Started,
-    Work, WriteCall,
+    Aftermath, Answer, Burden, Caller, Done, Identity, Kind, Method, Prepared, Reading, SlowCall,
+    Started, Work, WriteCall,
 };
 pub use params::RawParams;
 pub use session::Session;

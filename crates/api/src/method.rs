@@ -18,7 +18,7 @@ pub(crate) use kinds::{
 pub use kinds::{Identity, Reading};
 pub use slow::{Burden, SlowCall, Started, Work};
 pub(crate) use writing::Writing;
-pub use writing::{Caller, Done, WriteCall};
+pub use writing::{Aftermath, Caller, Done, WriteCall};
 
 /// A result, ready to be sent.
 pub type Answer = Result<Box<RawValue>, CallError>;

@@ -169,7 +169,7 @@ impl WriteTx<'_> {
     /// # Errors
     /// It cannot be written: then all of it is still there.
     pub fn forget_account(&mut self, uid: u32) -> Result<bool, StoreError> {
-        const OWNED: [&str; 10] = [
+        const OWNED: [&str; 11] = [
             "DELETE FROM recovery_codes \
                 WHERE set_id IN (SELECT id FROM recovery_sets WHERE uid = ?1)",
             "DELETE FROM recovery_sets WHERE uid = ?1",
@@ -180,6 +180,7 @@ impl WriteTx<'_> {
             "DELETE FROM invites WHERE uid = ?1",
             "DELETE FROM exemptions WHERE uid = ?1",
             "DELETE FROM bypasses WHERE uid = ?1",
+            "DELETE FROM notices WHERE uid = ?1",
             "DELETE FROM accounts WHERE uid = ?1",
         ];
         let mut forgotten = 0;

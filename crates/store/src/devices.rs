@@ -6,7 +6,7 @@
 mod sealed;
 
 use rusqlite::params;
-use twofactor::{Algorithm, Device, Digits, Enrolment, TimeStep, UnixTime};
+use twofactor::{Algorithm, Device, Digits, Enrolment, Source, TimeStep, UnixTime};
 
 use crate::rows::{Fields, Query, secs};
 use crate::{ReadTx, StoreError, WriteTx};
@@ -92,6 +92,11 @@ pub(crate) const HAS_ACTIVE: Query = Query {
     sql: "SELECT EXISTS (SELECT 1 FROM devices WHERE uid = ?1 AND pending_until IS NULL)",
 };
 
+pub(crate) const LAST_SOURCE: Query = Query {
+    record: RECORD,
+    sql: "SELECT last_source FROM devices WHERE id = ?1 AND last_source IS NOT NULL",
+};
+
 pub(crate) const COUNT: Query = Query {
     record: RECORD,
     sql: "SELECT count(*) FROM devices WHERE uid = ?1",
@@ -147,6 +152,18 @@ impl ReadTx<'_> {
     /// The devices cannot be read.
     pub fn has_active_device(&self, uid: u32) -> Result<bool, StoreError> {
         self.only(&HAS_ACTIVE, [uid], |row| row.flag(0))
+    }
+
+    /// Where the newest code of a device was accepted, if that is known.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn last_source(&self, id: i64) -> Result<Option<Source>, StoreError> {
+        let stored = self.one(&LAST_SOURCE, [id], |row| {
+            let source: String = row.get(0)?;
+            row.valid(Source::from_stored(&source))
+        })?;
+        Ok(stored)
     }
 
     /// How many devices an account has, pending ones too.
@@ -205,7 +222,9 @@ impl WriteTx<'_> {
     /// There is no such device, the master key is missing, or it cannot be written.
     pub fn renew_device(&mut self, id: i64, device: &Device) -> Result<(), StoreError> {
         const SQL: &str = "UPDATE devices SET algorithm = ?2, digits = ?3, step_secs = ?4, \
-            floor = ?5, created = ?6, last_used = NULL WHERE id = ?1 AND pending_until IS NULL";
+            floor = ?5, created = ?6, last_used = NULL, last_source = NULL, skew_counter = NULL, \
+            skew_secs = NULL, skew_at = NULL, skew_agreed = NULL \
+            WHERE id = ?1 AND pending_until IS NULL";
         let Device {
             secret,
             algorithm,
@@ -261,15 +280,23 @@ impl WriteTx<'_> {
         Ok(self.write("DELETE FROM devices WHERE id = ?1", [id])? > 0)
     }
 
-    /// Remembers that a code of this device was accepted, up to the end of its step. The floor only
-    /// rises.
+    /// Remembers that a code of this device was accepted, up to the end of its step, and where. The floor
+    /// only rises. Its clock is right, whatever was found before.
     ///
     /// # Errors
     /// There is no such device, or it cannot be written: then the code must not count as accepted.
-    pub fn record_use(&mut self, id: i64, floor: UnixTime) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE devices SET last_used = ?3, \
-            floor = max(floor, ?2), pending_floor = max(pending_floor, ?2) WHERE id = ?1";
-        match self.write(SQL, params![id, secs(floor), secs(self.now())])? {
+    pub fn record_use(
+        &mut self,
+        id: i64,
+        floor: UnixTime,
+        source: Source,
+    ) -> Result<(), StoreError> {
+        const SQL: &str = "UPDATE devices SET last_used = ?3, last_source = ?4, \
+            floor = max(floor, ?2), pending_floor = max(pending_floor, ?2), \
+            skew_counter = NULL, skew_secs = NULL, skew_at = NULL, skew_agreed = NULL \
+            WHERE id = ?1";
+        let (now, source) = (secs(self.now()), source.to_string());
+        match self.write(SQL, params![id, secs(floor), now, source])? {
             0 => Err(StoreError::Damaged { record: RECORD }),
             _ => Ok(()),
         }
@@ -281,7 +308,8 @@ impl WriteTx<'_> {
     /// # Errors
     /// It cannot be written.
     pub fn set_floor(&mut self, id: i64, floor: UnixTime) -> Result<(), StoreError> {
-        const SQL: &str = "UPDATE devices SET \
+        // The newest code that is used up by it was typed nowhere.
+        const SQL: &str = "UPDATE devices SET last_source = NULL, \
             floor = iif(pending_until IS NULL, ?2, floor), \
             pending_floor = iif(pending_until IS NULL, NULL, ?2) WHERE id = ?1";
         self.write(SQL, params![id, secs(floor)]).map(drop)

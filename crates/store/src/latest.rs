@@ -88,6 +88,17 @@ impl WriteTx<'_> {
         Ok(())
     }
 
+    /// Notes that the clock was found behind this latest time. Whether that is news: it is so once for each
+    /// latest time, which stands still while the clock is behind.
+    ///
+    /// # Errors
+    /// It cannot be read or written.
+    pub fn note_behind(&mut self, latest: UnixTime) -> Result<bool, StoreError> {
+        const SQL: &str = "INSERT INTO meta (name, value) VALUES ('behind', ?1) \
+            ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE value <> excluded.value";
+        Ok(self.write(SQL, [secs(latest)])? > 0)
+    }
+
     /// Remembers the time of this batch, for good if it is later by enough. A damaged value stays as
     /// it is, since nobody knows how late it was.
     pub(crate) fn note_time(&mut self) -> Result<(), StoreError> {

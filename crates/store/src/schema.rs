@@ -11,10 +11,11 @@ use crate::directory::StateDir;
 use crate::{StateError, backup};
 
 /// One script per version, the first creating everything. Never change one that was released.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("schema/1.sql"),
     include_str!("schema/2.sql"),
     include_str!("schema/3.sql"),
+    include_str!("schema/4.sql"),
 ];
 
 /// The oldest release that may read what this one writes.
@@ -27,7 +28,7 @@ const MIGRATIONS: [&str; 3] = [
 const MIN_READER_VERSION: i64 = 1;
 
 /// The newest version that this release knows: the last of [`MIGRATIONS`].
-const SUPPORTED: i64 = 3;
+const SUPPORTED: i64 = 4;
 
 /// Whether nothing was ever committed to the database: a new file, or one whose creation was cut
 /// short.

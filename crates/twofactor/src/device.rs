@@ -65,7 +65,9 @@ impl Device {
         for counter in window.counters_around(self.step.counter_at(now)) {
             let equal = generator.code(counter).ct_eq(typed);
             let burned = Choice::from(u8::from(self.step.end_of(counter) <= self.floor));
+            let is_last = Choice::from(u8::from(self.step.end_of(counter) == self.floor));
             matches.burned |= equal & burned;
+            matches.last |= equal & is_last;
             matches.fresh |= equal & !burned;
             matches.latest.conditional_assign(&counter, equal);
         }
@@ -84,8 +86,12 @@ pub enum Judged {
         /// name.
         devices: Vec<usize>,
     },
-    /// The code is the used one of a device.
-    Replayed,
+    /// The code is of a used step of a device.
+    Replayed {
+        /// The devices, by index, whose newest accepted code it is. Of older steps nobody knows whether
+        /// their codes were ever typed.
+        last: Vec<usize>,
+    },
     /// The code belongs to no device.
     Wrong,
     /// The text is no code of any device, so that nothing was guessed.
@@ -114,6 +120,7 @@ pub fn judge(devices: &mut [Device], typed: &str, now: UnixTime, window: Window)
         let mut matches = device.matches(&code.unwrap_or_else(Code::empty), now, window);
         matches.burned &= is_code;
         matches.fresh &= is_code;
+        matches.last &= is_code;
         found.push(matches);
     }
     if is_malformed {
@@ -123,7 +130,10 @@ pub fn judge(devices: &mut [Device], typed: &str, now: UnixTime, window: Window)
         .iter()
         .fold(Choice::from(0), |any, matches| any | matches.burned);
     if bool::from(is_burned) {
-        return Judged::Replayed;
+        let of_last = found.iter().enumerate();
+        let of_last = of_last.filter(|(_, matches)| bool::from(matches.last));
+        let last = of_last.map(|(index, _)| index).collect();
+        return Judged::Replayed { last };
     }
     let mut accepted = Vec::new();
     for (index, (device, matches)) in devices.iter_mut().zip(&found).enumerate() {
@@ -177,6 +187,8 @@ struct Matches {
     burned: Choice,
     /// The code of a step that is not burned.
     fresh: Choice,
+    /// The code of the step that was accepted last.
+    last: Choice,
     /// The highest counter with this code; meaningless without a match.
     latest: u64,
 }
@@ -186,6 +198,7 @@ impl Default for Matches {
         Matches {
             burned: Choice::from(0),
             fresh: Choice::from(0),
+            last: Choice::from(0),
             latest: 0,
         }
     }

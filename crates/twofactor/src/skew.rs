@@ -95,7 +95,12 @@ impl Skew {
     /// Puts a finding to what is remembered. The same code once more says nothing new, and one that was
     /// used up was right when it was new.
     #[must_use]
-    pub fn after(before: Option<Self>, found: &Sighting, step: TimeStep, at: UnixTime) -> Option<Self> {
+    pub fn after(
+        before: Option<Self>,
+        found: &Sighting,
+        step: TimeStep,
+        at: UnixTime,
+    ) -> Option<Self> {
         if found.is_burned || before.is_some_and(|before| before.counter == found.counter) {
             return before;
         }

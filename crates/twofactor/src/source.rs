@@ -74,6 +74,31 @@ impl Source {
         Source::V6([a, b, c, d])
     }
 
+    /// Whether both may be one person's place: whoever is on the web and at SSH has the same address.
+    #[must_use]
+    pub fn is_same_place(self, other: Source) -> bool {
+        self.without_web() == other.without_web()
+    }
+
+    const fn without_web(self) -> Source {
+        match self {
+            Source::Web(WebAddress::V4(address)) => Source::V4(address),
+            Source::Web(WebAddress::V6(network)) => Source::V6(network),
+            Source::Web(WebAddress::Unplaced) => Source::Unplaced,
+            _ => self,
+        }
+    }
+
+    /// The source in a sentence for people.
+    #[must_use]
+    pub fn in_words(self) -> String {
+        match self.without_web() {
+            Source::Local => "this machine".to_owned(),
+            Source::Unplaced => "an unknown place".to_owned(),
+            address => address.to_string(),
+        }
+    }
+
     /// Reads a source as `Display` writes it, and nothing else.
     #[must_use]
     pub fn from_stored(text: &str) -> Option<Source> {

@@ -55,8 +55,24 @@ fn each_device_opens_with_its_own_code_once() {
             assert_eq!(device != &before[other], other == index, "{other}");
         }
         assert!(devices[index].floor > UnixTime::from_secs(NOON));
-        assert_eq!(judged(&mut devices, &typed, NOON), Judged::Replayed);
+        assert_eq!(judged(&mut devices, &typed, NOON), replayed(index));
     }
+}
+
+/// Its newest code was used already.
+fn replayed(device: usize) -> Judged {
+    Judged::Replayed { last: vec![device] }
+}
+
+/// A step that was passed over is used up, and nobody has typed its code.
+#[test]
+fn only_the_newest_code_was_typed_for_sure() {
+    let mut devices = [device(1, 6, 30)];
+    let [before, now] = [NOON - 30, NOON].map(|time| shown_at(&devices[0], time));
+    assert_eq!(judged(&mut devices, &now, NOON), accepted(&[0]));
+    let none = Judged::Replayed { last: vec![] };
+    assert_eq!(judged(&mut devices, &before, NOON), none);
+    assert_eq!(judged(&mut devices, &now, NOON), replayed(0));
 }
 
 #[test]
@@ -66,7 +82,7 @@ fn refusals_change_nothing() {
     assert_eq!(judged(&mut devices, &used, NOON), accepted(&[0]));
     let before = devices.clone();
     let cases = [
-        (used.as_str(), Judged::Replayed),
+        (used.as_str(), replayed(0)),
         ("000000", Judged::Wrong),
         ("00000000", Judged::Wrong),
         ("0000000", Judged::Malformed),
@@ -88,7 +104,7 @@ fn a_code_of_two_devices_is_burned_on_both() {
     for index in [0, 2] {
         assert_eq!(devices[index].floor, UnixTime::from_secs(NOON + 30));
         let mut alone = [devices[index].clone()];
-        assert_eq!(judged(&mut alone, &typed, NOON), Judged::Replayed);
+        assert_eq!(judged(&mut alone, &typed, NOON), replayed(0));
     }
 }
 
@@ -101,9 +117,10 @@ fn a_burned_code_of_one_device_opens_no_other() {
     let mut first = [used];
     assert_eq!(judged(&mut first, &typed, NOON), accepted(&[0]));
     let [used] = first;
-    for mut devices in [[used.clone(), fresh.clone()], [fresh, used]] {
+    let both = [[used.clone(), fresh.clone()], [fresh, used]];
+    for (at, mut devices) in both.into_iter().enumerate() {
         let before = devices.clone();
-        assert_eq!(judged(&mut devices, &typed, NOON), Judged::Replayed);
+        assert_eq!(judged(&mut devices, &typed, NOON), replayed(at));
         assert_eq!(devices, before);
     }
 }
@@ -144,7 +161,7 @@ proptest! {
         let before = devices.clone();
         let answer = judge(&mut devices, &typed, now, window);
         if verdicts.contains(&Verdict::Replayed) {
-            prop_assert_eq!(answer, Judged::Replayed);
+            prop_assert!(matches!(answer, Judged::Replayed { .. }), "{:?}", answer);
             prop_assert_eq!(devices, before);
         } else if !accepting.is_empty() {
             prop_assert_eq!(answer, Judged::Accepted { devices: accepting });

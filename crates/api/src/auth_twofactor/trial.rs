@@ -18,6 +18,7 @@ use crate::CallError;
 use crate::access::{Proof, Right};
 use crate::alert::{Alert, AlertKind};
 use crate::bounded::Id;
+use crate::clock_guard;
 use crate::method::{Declared, Write, WriteCall, Writing};
 use crate::params::fields;
 pub(super) use begin::{Tried, Try};
@@ -95,6 +96,7 @@ fn live(tx: &ReadTx<'_>, id: Option<Id>) -> Result<TrialRecord, CallError> {
 pub fn upkeep() -> WriteCall {
     WriteCall::of_daemon(Rollback::NAME, |write| {
         settle(write)?;
+        clock_guard::watch(write)?;
         if let Some((_, left)) = write.tx.live_trial()? {
             write.wake_in(left);
         }

@@ -36,6 +36,14 @@ pub(crate) enum Verdict {
 }
 
 impl Verdict {
+    /// Whether the door opens.
+    pub(crate) const fn opens(self) -> bool {
+        matches!(
+            self,
+            Self::NotRequired | Self::Exempt | Self::Bypassed | Self::Accepted
+        )
+    }
+
     /// Its words in the audit.
     pub(super) const fn outcome(self) -> &'static str {
         match self {

@@ -2,12 +2,12 @@
 
 use store::{StoredDevice, WriteTx};
 use twofactor::{
-    AccountName, Algorithm, Budget, Code, Device, Digits, Enrolment, Judged, Limits, LockCause,
-    Secret, Tally, TimeStep, UnixTime, counting,
+    Algorithm, Budget, Code, Device, Digits, Enrolment, Judged, Limits, LockCause, Secret, Tally,
+    TimeStep, UnixTime, counting,
 };
 
 use super::recovery::{self, Hashed, Typed};
-use super::{Answer, Attempt, Verdict, answer};
+use super::{Answer, Attempt, Verdict, answer, skew};
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::invite::TypedInvite;
 use crate::method::Writing;
@@ -95,20 +95,26 @@ impl Charge<'_> {
         match judged {
             Judged::Accepted { devices } => {
                 let accepted: Vec<_> = devices.iter().filter_map(|at| stored.get(*at)).collect();
-                match burn(write, self.attempt.who.name(), &accepted)? {
+                match burn(write, self.attempt, &accepted)? {
                     Some(name) => self.accepted(write, name, tally),
                     None => self.wrong(write, tally, answer::wrong()),
                 }
             }
-            Judged::Replayed => self.replayed(write, &stored, now),
-            Judged::Wrong => self.wrong(write, tally, answer::wrong()),
+            Judged::Replayed { last } => {
+                let last: Vec<_> = last.iter().filter_map(|at| stored.get(*at)).collect();
+                self.used_elsewhere(write, &last)?;
+                self.replayed(write, &stored, now)
+            }
+            Judged::Malformed if !is_of_some_length(typed) => Ok(answer::malformed()),
             // Six to eight digits are a guess whatever the device has: if only those of its own length
             // were counted, a stranger could tell an account with an unusual one from one that there
             // is not.
-            Judged::Malformed if is_of_some_length(typed) => {
+            Judged::Wrong | Judged::Malformed => {
+                if matches!(counting, Counting::AtDoor) {
+                    skew::look_later(write, &stored, typed);
+                }
                 self.wrong(write, tally, answer::wrong())
             }
-            Judged::Malformed => Ok(answer::malformed()),
         }
     }
 
@@ -217,6 +223,30 @@ impl Charge<'_> {
         Ok(answer)
     }
 
+    /// A right code that was used up somewhere else is known to two people. From the same place it is a
+    /// double click, or somebody who has typed it again.
+    fn used_elsewhere(
+        &self,
+        write: &mut Writing<'_, '_>,
+        last: &[&StoredDevice],
+    ) -> Result<(), CallError> {
+        for StoredDevice { record, .. } in last {
+            let before = write.tx.last_source(record.id)?;
+            let Some(before) = before.filter(|before| !before.is_same_place(self.attempt.source))
+            else {
+                continue;
+            };
+            let message = format!(
+                "A code of '{}' was used from {} and then typed again from {}: somebody else has seen it",
+                record.name,
+                before.in_words(),
+                self.attempt.source.in_words()
+            );
+            return self.alert(write, AlertKind::CodeReused, message);
+        }
+        Ok(())
+    }
+
     fn wrong(
         &self,
         write: &mut Writing<'_, '_>,
@@ -272,13 +302,13 @@ impl Charge<'_> {
 /// Makes the accepted steps count as used. The name of the device whose code it was, if there is one.
 fn burn(
     write: &mut Writing<'_, '_>,
-    username: Option<&AccountName>,
+    attempt: &Attempt<'_>,
     accepted: &[&StoredDevice],
 ) -> Result<Option<String>, CallError> {
     for StoredDevice { record, device } in accepted {
-        write.tx.record_use(record.id, device.floor)?;
-        if let (Enrolment::Pending { .. }, Some(username)) = (record.enrolment, username) {
-            devices::activate(write, username, record)?;
+        (write.tx).record_use(record.id, device.floor, attempt.source)?;
+        if let (Enrolment::Pending { .. }, Some(name)) = (record.enrolment, attempt.who.name()) {
+            devices::activate(write, name, record)?;
         }
     }
     Ok(accepted.first().map(|stored| stored.record.name.clone()))
@@ -317,7 +347,7 @@ fn is_of_some_length(typed: &str) -> bool {
 }
 
 /// A device that nobody has.
-fn decoy() -> Device {
+pub(super) fn decoy() -> Device {
     Device {
         secret: Secret::generate([0; 20]),
         algorithm: Algorithm::default(),

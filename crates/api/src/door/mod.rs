@@ -7,7 +7,9 @@
 mod answer;
 mod factor;
 mod judge;
+mod notices;
 mod recovery;
+mod skew;
 mod who;
 
 use store::{BypassRecord, Subject};
@@ -24,6 +26,7 @@ pub(crate) use who::Who;
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
 use crate::auth_twofactor::{invite, trial};
+use crate::clock_guard;
 use crate::lookup;
 use crate::method::{Reading, Writing};
 
@@ -91,6 +94,7 @@ pub(crate) fn decide(
 ) -> Result<Answer, CallError> {
     let policy = write.tx.policy()?;
     let today = write.tx.today()?;
+    clock_guard::watch(write)?;
     let standing = standing(write, attempt)?;
     let mut answer = open_or_not(write, attempt, &standing, (&policy, today))?;
     let is_without = matches!(answer.verdict, Verdict::NotRequired | Verdict::NotEnrolled);
@@ -98,6 +102,7 @@ pub(crate) fn decide(
     if let (true, true, Some(uid)) = (is_without, attempt.is_login(), attempt.who.known_uid()) {
         answer.may_enrol = invite::may_enrol(write, uid)?;
     }
+    notices::tell(write, attempt, &mut answer)?;
     Ok(answer)
 }
 

@@ -1,10 +1,11 @@
 //! What a write may use, and what comes of it.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
-use store::{AuditEntry, Peer, Subject, WriteTx};
+use store::{AuditEntry, Peer, StoreError, Subject, WriteTx};
 use twofactor::{AccountName, Clocks, UnixTime};
 
 use super::Answer;
@@ -42,6 +43,7 @@ struct Effects {
     outcome: Option<&'static str>,
     wake_in: Option<Duration>,
     session: Option<SessionChange>,
+    aftermath: Option<Aftermath>,
     /// Also when the call fails.
     is_kept: bool,
     /// Whose account it acts on was held against the caller.
@@ -149,17 +151,42 @@ impl Writing<'_, '_> {
         self.effects.events.push(event);
     }
 
+    /// Has something looked at once the answer has gone out, if this is kept.
+    pub(crate) fn follow_up(&mut self, aftermath: Aftermath) {
+        self.effects.aftermath = Some(aftermath);
+    }
+
     /// Has [`upkeep`](crate::upkeep) run after so many seconds of this boot, if this is kept.
     pub(crate) const fn wake_in(&mut self, secs: u64) {
         self.effects.wake_in = Some(Duration::from_secs(secs));
     }
 
     /// Tells subscribers and the journal of something that somebody should look at, once the change
-    /// is durable.
+    /// is durable; and, where it is of that kind, people at their next login.
     pub(crate) fn alert(&mut self, alert: Alert) -> Result<(), CallError> {
         self.emit(alert.event()?);
+        if let Err(error) = self.note(&alert) {
+            // It is no reason not to do what it tells of.
+            tracing::warn!(%error, "nobody will be told of this at the next login");
+        }
         self.effects.alerts.push(alert);
         Ok(())
+    }
+}
+
+impl Writing<'_, '_> {
+    fn note(&mut self, alert: &Alert) -> Result<(), StoreError> {
+        let Some(audience) = alert.kind.told_at_login() else {
+            return Ok(());
+        };
+        let uid = match &alert.account {
+            Some(name) => self
+                .tx
+                .account_named(name)?
+                .map(|record| record.account.uid),
+            None => None,
+        };
+        (self.tx).put_notice(uid, audience, alert.kind.as_str(), &alert.message)
     }
 }
 
@@ -178,6 +205,30 @@ pub struct Done {
     pub wake_in: Option<Duration>,
     /// What is different in the session that the call came by: for [`Access::apply`].
     pub session: Option<SessionChange>,
+    /// What is to be looked at after the answer, when there is time for it.
+    pub aftermath: Option<Aftermath>,
+}
+
+/// Work that nobody waits for, and that nobody misses. It touches no state.
+pub struct Aftermath(Box<dyn FnOnce() -> Option<WriteCall> + Send>);
+
+impl Aftermath {
+    pub(crate) fn new(run: impl FnOnce() -> Option<WriteCall> + Send + 'static) -> Self {
+        Self(Box::new(run))
+    }
+
+    /// Does it. What comes of it is for the writer, if anything does.
+    #[must_use]
+    pub fn run(self) -> Option<WriteCall> {
+        (self.0)()
+    }
+}
+
+/// It holds what was typed.
+impl fmt::Debug for Aftermath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Aftermath(..)")
+    }
 }
 
 /// A write whose params are valid; it waits for the writer.
@@ -195,7 +246,7 @@ impl WriteCall {
     /// What nobody asked for, and falls due by itself. It stands in the audit as this method.
     pub(crate) fn of_daemon<T: Serialize + 'static>(
         method: &'static str,
-        run: fn(&mut Writing<'_, '_>) -> Result<T, CallError>,
+        run: impl Fn(&mut Writing<'_, '_>) -> Result<T, CallError> + Send + 'static,
     ) -> Self {
         Self {
             method,
@@ -243,6 +294,7 @@ impl WriteCall {
             outcome,
             wake_in,
             session,
+            aftermath,
             is_kept,
             is_settled,
         } = write.effects;
@@ -264,6 +316,7 @@ impl WriteCall {
             outcome,
             wake_in,
             session,
+            aftermath,
         })
     }
 }

@@ -218,6 +218,23 @@ fn the_device_that_it_replaces_goes() {
     assert_eq!((&told[0]["msg"], &told[0]["id"]), (&json!("removed"), &old));
 }
 
+/// The phone still shows the secret before: it has the same name as the new one, often.
+#[test]
+fn the_code_of_the_secret_before_is_named() {
+    let mut pending = Pending::new();
+    let code = pending.code();
+    let old = pending.confirm(&code)["id"].clone();
+    let secret = pending.device["secret"].as_str().unwrap().to_owned();
+    let wanted = json!({ "username": "daemon", "replaces": old });
+    pending.device = Pending::add(&mut pending.machine, wanted);
+    let code = pending.machine.code_of(&secret);
+    let reason = pending.refusal(&code);
+    assert!(
+        reason.contains("the code of the secret before, which"),
+        "{reason}"
+    );
+}
+
 #[test]
 fn after_seven_days_and_for_what_there_is_not_it_is_an_unknown_device() {
     let mut pending = Pending::new();

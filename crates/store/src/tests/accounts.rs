@@ -179,6 +179,7 @@ fn fill(desk: &mut Desk, uid: u32, name: &str) {
         tx.add_exemption(uid, after(60), "backups")?;
         let bypass = permits::bypass(1);
         tx.add_bypass(Some(uid), &bypass, "lost phone")?;
+        tx.put_notice(Some(uid), Audience::Both, "DEVICE_ADDED", "A new device")?;
         Ok(())
     });
 }

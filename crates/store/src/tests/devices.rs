@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use twofactor::{Algorithm, Digits, TimeStep};
+use twofactor::{Algorithm, Digits, Source, TimeStep};
 
 use super::*;
 
@@ -139,7 +139,7 @@ fn activating_removes_the_replaced_device() {
         [old, other, new],
         "the old one works on"
     );
-    desk.write(|tx| tx.record_use(new, after(30)));
+    desk.write(|tx| tx.record_use(new, after(30), Source::Local));
     assert!(desk.write(|tx| tx.activate_device(new)));
     assert_eq!(ids(&mut desk, 1000), [other, new]);
     let activated = desk.read(|tx| tx.device(new)).unwrap();
@@ -203,10 +203,10 @@ fn use_raises_the_floor_and_only_an_unlock_lowers_it() {
             (found.floor, found.last_used)
         };
         assert_eq!(floor(&mut desk), (UnixTime::EPOCH, None));
-        desk.write(|tx| tx.record_use(id, after(30)));
+        desk.write(|tx| tx.record_use(id, after(30), Source::Local));
         assert_eq!(floor(&mut desk), (after(30), Some(NOW)));
         desk.wait_until(40);
-        desk.write(|tx| tx.record_use(id, after(10)));
+        desk.write(|tx| tx.record_use(id, after(10), Source::Local));
         assert_eq!(floor(&mut desk), (after(30), Some(after(40))));
         let mut desk = desk.restarted();
         assert_eq!(floor(&mut desk), (after(30), Some(after(40))));
@@ -222,7 +222,7 @@ fn a_use_of_a_device_that_is_gone_is_an_error() {
     let id = add(&mut desk, &ACTIVE);
     assert!(desk.write(|tx| tx.delete_device(id)));
     assert!(!desk.write(|tx| tx.delete_device(id)));
-    let used = desk.try_write(|tx| tx.record_use(id, after(30)));
+    let used = desk.try_write(|tx| tx.record_use(id, after(30), Source::Local));
     assert!(matches!(used, Err(StoreError::Damaged { .. })), "{used:?}");
     let next = add(&mut desk, &ACTIVE);
     assert!(next > id, "an id is never used again");
@@ -232,7 +232,7 @@ fn a_use_of_a_device_that_is_gone_is_an_error() {
 fn a_device_is_renamed_and_reshaped_with_its_secret_and_floor() {
     let mut desk = Desk::new();
     let id = add(&mut desk, &ACTIVE);
-    desk.write(|tx| tx.record_use(id, after(30)));
+    desk.write(|tx| tx.record_use(id, after(30), Source::Local));
     let before = desk.read(|tx| tx.open_device(id)).unwrap();
     assert!(desk.write(|tx| tx.rename_device(id, "tablet")));
     assert!(!desk.write(|tx| tx.rename_device(99, "tablet")));
@@ -287,7 +287,7 @@ fn a_renewed_device_keeps_its_place_and_its_old_secret_is_overwritten() {
     let mut desk = Desk::new();
     let first = add(&mut desk, &ACTIVE);
     add(&mut desk, &ACTIVE);
-    desk.write(|tx| tx.record_use(first, after(30)));
+    desk.write(|tx| tx.record_use(first, after(30), Source::Local));
     let first_secret = "SELECT secret FROM devices WHERE id = 1";
     let old: Vec<u8> = desk
         .other()

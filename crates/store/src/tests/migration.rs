@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use rusqlite::params;
-use twofactor::{AccountKey, Digits, Identity, Policy, TimeStep, Verdict, Window};
+use twofactor::{AccountKey, Digits, Identity, Policy, Source, TimeStep, Verdict, Window};
 
 use super::*;
 
@@ -57,7 +57,7 @@ fn release_1(has_device: bool) -> Place {
 #[test]
 fn a_store_of_release_1_becomes_one_of_this_release() {
     let mut desk = Desk::at(release_1(true));
-    assert_eq!(desk.count("PRAGMA user_version"), 3);
+    assert_eq!(desk.count("PRAGMA user_version"), 4);
     let settings = desk.read(settings);
     assert!(settings.enabled && settings.ssh);
     let numbers = (
@@ -254,7 +254,9 @@ fn release_1_refuses_every_code_of_a_pending_device() {
     type Change = fn(&mut WriteTx<'_>, i64) -> Result<(), StoreError>;
     const CHANGES: [(&str, Change); 4] = [
         ("added", |_, _| Ok(())),
-        ("used", |tx, id| tx.record_use(id, UnixTime::from_secs(30))),
+        ("used", |tx, id| {
+            tx.record_use(id, UnixTime::from_secs(30), Source::Local)
+        }),
         ("unlocked", |tx, id| {
             tx.set_floor(id, UnixTime::from_secs(60))
         }),

@@ -6,8 +6,8 @@ use rusqlite::Connection;
 use super::Desk;
 use crate::rows::Query;
 use crate::{
-    accounts, devices, invites, latest, moved, names, overriding, permits, policy, recovery,
-    settings, ssh, throttle, trial,
+    accounts, devices, invites, latest, moved, names, notices, overriding, permits, policy,
+    recovery, settings, skews, ssh, throttle, trial,
 };
 
 const KEYED: &[(&str, Query)] = &[
@@ -19,6 +19,9 @@ const KEYED: &[(&str, Query)] = &[
     ("first active device", devices::FIRST_ACTIVE),
     ("has an active device", devices::HAS_ACTIVE),
     ("number of devices", devices::COUNT),
+    ("where a code was accepted", devices::LAST_SOURCE),
+    ("skew of a device", skews::OF_DEVICE),
+    ("notices for an account", notices::FOR_OWNER),
     ("tally", throttle::TALLY),
     ("streaks", throttle::STREAKS),
     ("known source", throttle::KNOWN_SOURCE),

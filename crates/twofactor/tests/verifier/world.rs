@@ -281,7 +281,7 @@ impl World {
                 }
                 Answer::Accepted
             }
-            Judged::Replayed => Answer::Replayed,
+            Judged::Replayed { .. } => Answer::Replayed,
             Judged::Wrong => Answer::Wrong,
             Judged::Malformed => Answer::Malformed,
         }

@@ -14,6 +14,16 @@ const STATE: &str = "/var/lib/middlewared";
 /// What the daemon needs to go on writing for a while: less, and codes will be refused.
 const LITTLE_BYTES: u64 = 16 << 20;
 
+/// Where packages have their units.
+const UNIT_DIRECTORIES: [&str; 3] = [
+    "/etc/systemd/system",
+    "/usr/lib/systemd/system",
+    "/lib/systemd/system",
+];
+
+/// What systemd needs to run the daemon.
+const UNITS: [&str; 2] = ["middlewared.service", "middlewared.socket"];
+
 /// Where TrueNAS, or its own client, puts programs of the same names.
 const TRUENAS: [&str; 3] = [
     "/usr/lib/python3/dist-packages/middlewared",
@@ -26,6 +36,7 @@ pub(super) fn look(root: &Root, socket: &Path) -> Vec<Trouble> {
     let mut all = Vec::new();
     all.extend(state(root));
     all.extend(listening(socket));
+    all.extend(units(root));
     all.extend(truenas(root));
     all
 }
@@ -38,6 +49,7 @@ fn state(root: &Root) -> Vec<Trouble> {
     };
     let mut all = vec![privacy(&directory, &metadata), room(&directory)];
     all.push(key(&directory, metadata.uid()));
+    all.push(database(&directory, metadata.uid()));
     all.into_iter().flatten().collect()
 }
 
@@ -84,6 +96,50 @@ fn key(directory: &Path, owner: u32) -> Option<Trouble> {
         directory.display()
     );
     Some(Trouble::new(Severity::Error, text, cure))
+}
+
+/// The database, which nobody but the daemon may have its hands on.
+fn database(directory: &Path, owner: u32) -> Option<Trouble> {
+    let database = directory.join("middlewared.db");
+    let metadata = fs::symlink_metadata(&database).ok()?;
+    if metadata.is_file() && !is_open(&metadata) && metadata.uid() == owner {
+        return None;
+    }
+    let shown = database.display();
+    let text = format!("{shown} is open to others, or not its owner's.");
+    let cure = format!(
+        "chown --reference={} {shown}; chmod 600 {shown}",
+        directory.display()
+    );
+    Some(Trouble::new(Severity::Error, text, cure))
+}
+
+/// Where systemd runs the daemon: whether it will, after the next boot as well.
+fn units(root: &Root) -> Vec<Trouble> {
+    let has = |path: &str| fs::symlink_metadata(root.at(path)).is_ok();
+    let is_installed = UNIT_DIRECTORIES
+        .iter()
+        .any(|directory| has(&format!("{directory}/middlewared.socket")));
+    if !is_installed || !has("/run/systemd/system") {
+        return Vec::new();
+    }
+    let masked = UNITS.into_iter().filter(|unit| {
+        let link = fs::read_link(root.at(format!("/etc/systemd/system/{unit}")));
+        link.is_ok_and(|to| to == Path::new("/dev/null"))
+    });
+    let mut all: Vec<Trouble> = masked
+        .map(|unit| {
+            let text = format!("{unit} is masked: systemd will not start middlewared.");
+            Trouble::new(Severity::Error, text, format!("systemctl unmask {unit}"))
+        })
+        .collect();
+    if !has("/etc/systemd/system/sockets.target.wants/middlewared.socket") {
+        let text = "middlewared.socket is not enabled: after the next boot nobody answers, and \
+            whoever is asked for a code is refused.";
+        let cure = "systemctl enable --now middlewared.socket";
+        all.push(Trouble::new(Severity::Warning, text, cure));
+    }
+    all
 }
 
 fn room(directory: &Path) -> Option<Trouble> {
@@ -135,8 +191,9 @@ fn truenas(root: &Root) -> Option<Trouble> {
 #[cfg(test)]
 mod tests {
     use std::fs::Permissions;
-    use std::os::unix::fs::PermissionsExt;
+    use std::os::unix::fs::{PermissionsExt, symlink};
     use std::os::unix::net::UnixListener;
+    use std::process::Command;
 
     use super::*;
 
@@ -180,6 +237,57 @@ mod tests {
         assert_eq!(found(&good, 0o600), [""; 0]);
     }
 
+    /// Each is made wrong, found, and gone once its own cure has run.
+    #[test]
+    fn the_cure_of_each_mends_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let state = root.at(STATE);
+        fs::create_dir_all(&state).unwrap();
+        let socket = directory.path().join("s");
+        let _listener = UnixListener::bind(&socket).unwrap();
+        let [database, key] = ["db", "key"].map(|end| state.join(format!("middlewared.{end}")));
+        for file in [&database, &key] {
+            fs::write(file, "").unwrap();
+            chmod(file, 0o600);
+        }
+        chmod(&state, 0o700);
+        chmod(&socket, 0o600);
+        assert_eq!(look(&root, &socket), []);
+        for (wrong, mode) in [
+            (&state, 0o755),
+            (&database, 0o644),
+            (&key, 0o640),
+            (&socket, 0o666),
+        ] {
+            chmod(wrong, mode);
+            let found = look(&root, &socket);
+            assert_eq!(found.len(), 1, "{found:?}");
+            let cured = Command::new("sh").args(["-c", &found[0].cure]).status();
+            assert!(cured.unwrap().success(), "{found:?}");
+            assert_eq!(look(&root, &socket), []);
+        }
+    }
+
+    #[test]
+    fn a_unit_that_is_masked() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Root::new(directory.path());
+        let wants = "/etc/systemd/system/sockets.target.wants";
+        for path in ["/run/systemd/system", "/usr/lib/systemd/system", wants] {
+            fs::create_dir_all(root.at(path)).unwrap();
+        }
+        let unit = "/usr/lib/systemd/system/middlewared.socket";
+        fs::write(root.at(unit), "").unwrap();
+        symlink(unit, root.at(format!("{wants}/middlewared.socket"))).unwrap();
+        assert_eq!(units(&root), []);
+        let masked = "/etc/systemd/system/middlewared.service";
+        symlink("/dev/null", root.at(masked)).unwrap();
+        let found = units(&root);
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert_eq!(found[0].cure, "systemctl unmask middlewared.service");
+    }
+
     #[test]
     fn what_is_wrong_is_found() {
         let state = ("/var/lib/middlewared", 0o700);
@@ -203,6 +311,23 @@ mod tests {
                 ],
                 0o600,
                 "/var/lib/middlewared/middlewared.key is open to others",
+            ),
+            (
+                vec![
+                    state,
+                    ("/var/lib/middlewared/middlewared.db", 0o644),
+                    ("/var/lib/middlewared/middlewared.key", 0o600),
+                ],
+                0o600,
+                "/var/lib/middlewared/middlewared.db is open to others",
+            ),
+            (
+                vec![
+                    ("/run/systemd/system", 0o755),
+                    ("/usr/lib/systemd/system/middlewared.socket", 0o644),
+                ],
+                0o600,
+                "middlewared.socket is not enabled",
             ),
             (vec![], 0o660, "/s is open to others."),
             (

@@ -3,6 +3,7 @@
 //! It asks the daemon, sshd and the files of the machine, and goes on where one does not answer: a file
 //! for what only the files say, the rest is what `status` and `ssh check` find.
 
+mod code;
 mod machine;
 
 use ::ssh::sshd::System;
@@ -12,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::daemon::{Daemon, Form, read};
 use super::status::Status;
+use super::wire::Exemption;
 use super::{JsonArg, time};
 use crate::cli::Connection;
 use crate::failure::Failure;
@@ -26,12 +28,23 @@ sshd and its PAM stack, and the way to root at a console. Without the
 daemon it tells what the files say. It changes nothing.
 Exit status: 0 nothing, 3 something to look at, 1 something is wrong.
 
+With a USER it asks for the code that the phone shows, and says why it is
+refused: a clock that is off, an app that ignored something, a code that
+was used. It is not accepted and not used up. 0: it is the right one.
+
 Examples:
   midclt 2fa doctor
+  midclt 2fa doctor alice
   midclt 2fa doctor --json")]
 pub(crate) struct DoctorArgs {
     #[command(flatten)]
     json: JsonArg,
+    /// Explain a code of this account's phone; it is asked for
+    #[arg(value_name = "USER")]
+    user: Option<String>,
+    /// The code, rather than be asked for it; others see it in ps
+    #[arg(long, value_name = "CODE", requires = "user")]
+    code: Option<String>,
 }
 
 /// One thing that is wrong.
@@ -57,6 +70,9 @@ impl Trouble {
 pub(super) fn run(connection: &Connection, args: &DoctorArgs) -> Result<(), Failure> {
     if !nix::unistd::geteuid().is_root() {
         return Err(Failure::told("midclt: needs root: sudo midclt 2fa doctor"));
+    }
+    if let Some(user) = &args.user {
+        return code::explain(connection, user, args);
     }
     let mut all = examine(connection, &System::new(Root::new("/")));
     all.sort_by_key(|trouble| trouble.severity);
@@ -122,6 +138,7 @@ fn of_status(status: &Status) -> Vec<Trouble> {
         let text = "Two-factor authentication is OFF for EVERYBODY.";
         all.push(Trouble::new(Severity::Warning, text, "midclt 2fa enable"));
     }
+    all.extend(ends_soon(status, time::now()));
     all.extend(status.concerns().into_iter().map(|concern| {
         let severity = match concern.mark {
             '!' => Severity::Warning,
@@ -130,6 +147,31 @@ fn of_status(status: &Status) -> Vec<Trouble> {
         Trouble::new(severity, concern.text, concern.cure.unwrap_or_default())
     }));
     all
+}
+
+/// Exemptions whose end will be a surprise to a job, each so many days before.
+fn ends_soon(status: &Status, now: i64) -> Vec<Trouble> {
+    const DAYS: i64 = 7;
+    // A later one of the same account stands for it.
+    let all = &status.exemptions;
+    let is_last = |it: &&Exemption| {
+        let mut same = all.iter().filter(|other| other.username == it.username);
+        same.all(|other| other.until <= it.until)
+    };
+    let soon = all
+        .iter()
+        .filter(|exemption| exemption.until - now <= DAYS * time::DAY)
+        .filter(is_last);
+    soon.map(|exemption| {
+        let user = &exemption.username;
+        let text = format!(
+            "The exemption of {user} ends at {}: then a code is asked for.",
+            time::minute(exemption.until)
+        );
+        let cure = format!("midclt 2fa exempt {user} --days 90 --reason TEXT");
+        Trouble::new(Severity::Warning, text, cure)
+    })
+    .collect()
 }
 
 /// What sshd really does. Where nobody wants it to ask, only what is wrong all the same.

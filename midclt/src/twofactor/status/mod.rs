@@ -57,7 +57,7 @@ pub(super) struct Status {
     accounts: Accounts,
     locks: Vec<Lock>,
     bypasses: Vec<Bypass>,
-    exemptions: Vec<Exemption>,
+    pub(super) exemptions: Vec<Exemption>,
     grace: Vec<Grace>,
     /// The first of the accounts with a login shell and without an active device.
     unenrolled: Vec<String>,

@@ -2,6 +2,7 @@
 
 use nix::errno::Errno;
 use serde_json::Value;
+use store::DeviceRecord;
 use twofactor::{Account, AccountName, Code, Device, Enrolment, Explanation, explain};
 
 use super::find;
@@ -119,9 +120,10 @@ fn why(write: &Writing<'_, '_>, uid: u32, id: i64, typed: &str) -> Result<String
     let Some(wanted) = wanted.first() else {
         return Ok(WRONG.to_owned());
     };
+    let replaced = wanted.record.replaces;
     let (names, others): (Vec<_>, Vec<_>) = others
         .into_iter()
-        .map(|stored| (stored.record.name, stored.device))
+        .map(|stored| (in_full(&stored.record, replaced), stored.device))
         .unzip();
     let explanation = explain(&wanted.device, &others, typed, write.tx.now());
     Ok(explanation.map_or_else(
@@ -130,18 +132,25 @@ fn why(write: &Writing<'_, '_>, uid: u32, id: i64, typed: &str) -> Result<String
     ))
 }
 
+/// Another device of the account: the one that is to be replaced has often the same name.
+fn in_full(other: &DeviceRecord, replaced: Option<i64>) -> String {
+    if replaced == Some(other.id) {
+        format!("the secret before, which '{}' still has", other.name)
+    } else {
+        format!("the device '{}'", other.name)
+    }
+}
+
 const WRONG: &str = "This code is wrong. Check that it is of this device and that the phone's clock \
     is right, and wait for the next one";
 
 /// What to do about it.
-fn in_words(explanation: Explanation, wanted: &Device, names: &[String]) -> String {
+pub(super) fn in_words(explanation: Explanation, wanted: &Device, names: &[String]) -> String {
     const ANOTHER: &str = "Take another app, or set the device up anew";
     match explanation {
         Explanation::OtherDevice(at) => {
-            let name = names.get(at).map_or("another device", String::as_str);
-            format!(
-                "This is the code of the device '{name}'. Scan the new QR code, and take its code"
-            )
+            let of = names.get(at).map_or("another device", String::as_str);
+            format!("This is the code of {of}. Scan the new QR code, and take its code")
         }
         Explanation::Digits(digits) => format!(
             "Your app shows {} digits, and this device has {}: the app ignored that. {ANOTHER} with {0}",

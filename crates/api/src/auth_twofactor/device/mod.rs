@@ -3,6 +3,7 @@
 mod confirm;
 mod create;
 mod enrol;
+mod explain;
 
 use nix::errno::Errno;
 use serde_json::Value;
@@ -22,6 +23,7 @@ use crate::params::{At, Field, Issues, decode_object, fields};
 use confirm::ConfirmDevice;
 use create::CreateDevice;
 use enrol::EnrolDevice;
+use explain::ExplainCode;
 
 /// How many are listed, where nobody says.
 const USUAL: u32 = 1000;
@@ -226,6 +228,7 @@ pub(crate) const METHODS: &[Method] = &[
     Method::on_account::<CreateDevice>(),
     Method::write::<DeleteDevice>(),
     Method::write::<EnrolDevice>(),
+    Method::slow::<ExplainCode>(),
     Method::read_own::<QueryDevices>(),
     Method::write::<UpdateDevice>(),
 ];

@@ -1,5 +1,6 @@
 //! `auth.twofactor.status`: all that an administrator should look at, in one answer of bounded size.
 
+mod clocks;
 mod report;
 mod warnings;
 

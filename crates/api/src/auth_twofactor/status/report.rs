@@ -2,7 +2,8 @@
 
 use schemars::JsonSchema;
 use serde::Serialize;
-use twofactor::{AccountKey, PARTS_PER_FAILURE, Source, Streak, Tally, UnixTime};
+use store::SkewedDevice;
+use twofactor::{AccountKey, PARTS_PER_FAILURE, Skew, Source, Streak, Tally, UnixTime};
 
 use crate::CallError;
 use crate::auth_twofactor::bypass::ShownBypass;
@@ -46,6 +47,8 @@ pub(crate) struct Report {
     pub(super) unenrolled_count: Option<u32>,
     /// Devices; the oldest 100.
     devices: Vec<Device>,
+    /// Devices whose clock differs from this machine's, as two wrong codes have shown; the oldest 100.
+    pub(super) skews: Vec<Skewed>,
     /// Accounts with two recovery codes or fewer left of those they saved; the 100 with the fewest.
     pub(super) recovery: Vec<Codes>,
     /// How this machine's clock is.
@@ -98,6 +101,22 @@ struct Device {
     state: State,
     /// When a code of it was accepted last, in seconds since 1970, UTC; or null.
     last_used: Option<u64>,
+}
+
+/// A device whose clock differs from this machine's.
+#[derive(Clone, Serialize, JsonSchema)]
+#[schemars(inline)]
+pub(super) struct Skewed {
+    /// Whose it is.
+    pub(super) username: String,
+    /// What its owner calls it.
+    pub(super) device: String,
+    /// By how many seconds it is ahead, give or take half an interval; below 0 it is behind.
+    seconds: i64,
+    /// When the newer of the two codes came, in seconds since 1970, UTC.
+    at: u64,
+    #[serde(skip)]
+    pub(super) skew: Skew,
 }
 
 /// An account that has few recovery codes left.
@@ -157,6 +176,7 @@ impl Report {
             unenrolled: Vec::new(),
             unenrolled_count: None,
             devices: devices(read, today)?,
+            skews: skews(read)?,
             recovery: codes(read)?,
             clock: Clock {
                 synchronised: read.clocks.synchronised,
@@ -201,6 +221,26 @@ fn devices(read: &Reading<'_>, today: UnixTime) -> Result<Vec<Device>, CallError
                 last_used: entry.last_used,
             })
         })
+        .collect()
+}
+
+fn skews(read: &Reading<'_>) -> Result<Vec<Skewed>, CallError> {
+    let skewed = read.tx.skewed_devices(MOST)?;
+    skewed
+        .into_iter()
+        .map(
+            |SkewedDevice {
+                 uid, name, skew, ..
+             }| {
+                Ok(Skewed {
+                    username: whose::username(read.tx, uid)?,
+                    device: name,
+                    seconds: skew.secs,
+                    at: skew.at.as_secs(),
+                    skew,
+                })
+            },
+        )
         .collect()
 }
 

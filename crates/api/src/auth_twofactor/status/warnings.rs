@@ -1,8 +1,9 @@
 //! What is not as it should be, with the cure.
 
 use breakglass::Grant;
-use twofactor::{Clocks, Policy, SecurityKeys, Settings, Unenrolled, UnixTime};
+use twofactor::{Clocks as MachineClocks, Policy, SecurityKeys, Settings, Unenrolled, UnixTime};
 
+use super::clocks::Clocks;
 use super::report::Report;
 use crate::CallError;
 use crate::auth_twofactor::ssh::{PUT_BACK, Sshd, VERIFY_REQUIRED};
@@ -10,9 +11,6 @@ use crate::method::Reading;
 
 /// A code that is good for longer than this is worth a word (NIST SP 800-63B).
 const ADVISED_SPAN_SECS: u64 = 120;
-
-/// The latest time seen may be so far ahead of the clock: clocks are corrected by seconds.
-const TOLERATED_SECS: u64 = 60;
 
 /// Where an override is.
 const FILE: &str = "/run/middleware-override/override";
@@ -25,9 +23,7 @@ pub(super) struct Facts {
     settings: Settings,
     policy: Policy,
     for_everybody: bool,
-    clocks: Clocks,
-    /// The latest time that was seen, where it is ahead of the clock.
-    ahead: Option<UnixTime>,
+    machine: MachineClocks,
     overriding: Option<Grant>,
     has_stale_override: bool,
     key_missing: Option<String>,
@@ -37,6 +33,7 @@ pub(super) struct Facts {
     few_codes: usize,
     without_codes: u32,
     sshd: Option<Sshd>,
+    clocks: Clocks,
     /// Accounts with a login shell and without a device; `None` where nobody knows.
     pub(super) unenrolled: Option<u32>,
 }
@@ -45,7 +42,6 @@ impl Facts {
     pub(super) fn stored(read: &Reading<'_>, report: &Report) -> Result<Self, CallError> {
         let settings = read.tx.settings()?;
         let shapes = read.tx.device_shapes()?;
-        let (latest, now) = (read.tx.latest()?, read.clocks.wall);
         let longest = shapes.longest_step.unwrap_or(settings.step);
         Ok(Self {
             settings,
@@ -54,8 +50,7 @@ impl Facts {
                 .bypasses
                 .iter()
                 .any(|bypass| bypass.username.is_none()),
-            clocks: read.clocks,
-            ahead: (latest.since(now) > TOLERATED_SECS).then_some(latest),
+            machine: read.clocks,
             overriding: read.tx.overriding().map(|found| found.grant.clone()),
             has_stale_override: read.tx.has_stale_override(),
             key_missing: read.tx.degraded().map(str::to_owned),
@@ -65,6 +60,7 @@ impl Facts {
             few_codes: report.recovery.len(),
             without_codes: report.accounts.without_codes,
             sshd: report.sshd.clone(),
+            clocks: Clocks::stored(read, report)?,
             unenrolled: None,
         })
     }
@@ -86,8 +82,10 @@ impl Facts {
             self.old_report(),
             self.drop_in(),
             self.security_keys(),
-            self.clock(),
-            self.ahead(),
+            self.clocks.unkept(),
+            self.clocks.behind(),
+            self.clocks.burned(),
+            self.clocks.skewed(),
             self.without_device(),
             self.codes(),
             self.span(),
@@ -162,7 +160,7 @@ impl Facts {
         let message = "Nobody has looked whether sshd asks for codes for two days, or since the machine \
             was started. Why not: systemctl status middlewared-sshd.service. To look: midclt 2fa ssh \
             check --report";
-        let counts = self.settings.asks(Settings::SSHD) && is_old(sshd, self.clocks);
+        let counts = self.settings.asks(Settings::SSHD) && is_old(sshd, self.machine);
         counts.then(|| message.to_owned())
     }
 
@@ -181,21 +179,6 @@ impl Facts {
             its PIN or finger (PubkeyAuthOptions verify-required): whoever finds the token gets in. \
             Ask for codes instead: midclt 2fa policy security_keys=ASK";
         (counts && !is_seen_to).then(|| message.to_owned())
-    }
-
-    fn clock(&self) -> Option<String> {
-        let message = "Nothing keeps the clock right; once it is half a minute wrong, right codes \
-            are refused. To see what should keep it: timedatectl status";
-        (!self.clocks.synchronised).then(|| message.to_owned())
-    }
-
-    fn ahead(&self) -> Option<String> {
-        let latest = self.ahead?;
-        Some(format!(
-            "The clock is behind, or was ahead: it has shown {latest} (date -d @{latest}). What is \
-             granted is judged by that time until it has come. Once the clock is right and kept so: \
-             midclt 2fa unlock root"
-        ))
     }
 
     fn without_device(&self) -> Option<String> {
@@ -265,7 +248,7 @@ impl Facts {
 }
 
 /// Whether a report is of another boot, or too long ago. After a start it has some minutes to come.
-fn is_old(sshd: &Sshd, clocks: Clocks) -> bool {
+fn is_old(sshd: &Sshd, clocks: MachineClocks) -> bool {
     const STARTING_SECS: u64 = 10 * 60;
     let age = clocks.wall.since(UnixTime::from_secs(sshd.at));
     let is_of_this_boot = age <= clocks.boot.secs || clocks.boot.secs < STARTING_SECS;
@@ -273,7 +256,7 @@ fn is_old(sshd: &Sshd, clocks: Clocks) -> bool {
 }
 
 /// `1 account`, `has`; `2 accounts`, `have`.
-fn counted(count: u32, what: &str) -> (String, &'static str) {
+pub(super) fn counted(count: u32, what: &str) -> (String, &'static str) {
     match count {
         1 => (format!("1 {what}"), "has"),
         _ => (format!("{count} {what}s"), "have"),

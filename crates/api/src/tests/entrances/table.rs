@@ -118,6 +118,7 @@ fn what_exists_on_roots_socket_only_and_what_strangers_may_call() {
             "auth.twofactor.restore_page",
             "auth.twofactor.verify",
             "auth.twofactor.device.enrol",
+            "auth.twofactor.device.explain",
             "auth.twofactor.exemption.create",
             "auth.twofactor.exemption.delete",
             "auth.twofactor.policy.update",
