@@ -130,6 +130,12 @@ pub(super) const CASES: &[Case] = &[
         changes: DEVICES,
     },
     Case {
+        method: "auth.twofactor.device.explain",
+        before: nothing,
+        params: |_| json!(["root", "000000"]),
+        changes: "SELECT count(*) FROM audit WHERE outcome = 'code explained'",
+    },
+    Case {
         method: "auth.twofactor.device.update",
         before: issue,
         params: |desk| json!([desk.made["id"], {"name": "old phone"}]),
