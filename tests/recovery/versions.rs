@@ -184,11 +184,11 @@ fn a_newer_one_that_says_that_it_can_be_read_is_read_and_written() {
 fn a_newer_one_that_may_not_be_read_is_refused_and_a_copy_of_before_is_put_back() {
     let (mut scene, codes) = used();
     // As that release would have made it before it changed anything.
-    let copy = scene.state.join("backups/before-migration-from-3.db");
+    let copy = scene.state.join("backups/before-migration-from-4.db");
     fs::copy(scene.state.join("middlewared.db"), &copy).unwrap();
     chown(&copy, Some(OWNER), Some(OWNER)).unwrap();
-    let newer = "PRAGMA user_version = 4;
-        UPDATE meta SET value = 4 WHERE name = 'min_reader_version'";
+    let newer = "PRAGMA user_version = 5;
+        UPDATE meta SET value = 5 WHERE name = 'min_reader_version'";
     change(&scene, newer);
     let program = binaries::middlewared();
     let state = ["--state-dir", scene.state.to_str().unwrap()];
@@ -203,17 +203,17 @@ fn a_newer_one_that_may_not_be_read_is_refused_and_a_copy_of_before_is_put_back(
     let said = stderr(&refused);
     assert_eq!(refused.status.code(), Some(1), "{said}");
     for words in [
-        "has schema version 4, and this middlewared reads up to 3",
+        "has schema version 5, and this middlewared reads up to 4",
         "install the newer release again",
         "middlewared restore",
     ] {
         assert!(said.contains(words), "{said}");
     }
     let said = scene.unlock();
-    assert!(said.contains("has schema version 4"), "{said}");
+    assert!(said.contains("has schema version 5"), "{said}");
     assert_eq!(scene.overriding().as_deref(), Some("off"));
     let told = restore(&scene, &[]);
-    assert!(told.contains("before-migration-from-3.db"), "{told}");
+    assert!(told.contains("before-migration-from-4.db"), "{told}");
     scene.daemon.restart();
     eventually("it is stored", || !scene.is_stored_on());
     let row = scene.ask("auth.twofactor.update", json!([{"enabled": true}]));
