@@ -1,12 +1,12 @@
 //! Why the first code of a new authenticator is wrong.
 
+use std::cmp::Ordering;
+
 use subtle::ConstantTimeEq;
 
+use crate::skew::{Reach, search};
 use crate::totp::Generator;
 use crate::{Algorithm, Code, Device, Digits, TimeStep, UnixTime, Window};
-
-/// How far the phone's clock may be off to be found: ten minutes.
-const SEARCHED_SECS: u64 = 600;
 
 /// The next codes are looked at too: clocks differ a little, and typing takes time.
 const NEAR: Window = match Window::new(1) {
@@ -91,25 +91,16 @@ fn difference(wanted: &Device, app: &Device) -> Option<Explanation> {
     }
 }
 
-/// Whether the phone shows the right codes at the wrong time. The nearest one counts.
+/// Whether the phone shows the right codes at the wrong time.
 fn clock(wanted: &Device, typed: &str, now: UnixTime) -> Option<Explanation> {
-    let typed = Code::parse(typed, wanted.digits)?;
-    let generator = Generator::new(&wanted.secret, wanted.algorithm, wanted.digits);
-    let (current, secs) = (
-        wanted.step.counter_at(now),
-        u64::from(wanted.step.as_secs()),
-    );
-    let is_it = |counter: u64| bool::from(generator.code(counter).ct_eq(&typed));
-    (1..=SEARCHED_SECS.div_ceil(secs)).find_map(|away| {
-        let (ahead, behind) = (current.saturating_add(away), current.checked_sub(away));
-        if is_it(ahead) {
-            Some(Explanation::Ahead(away * secs))
-        } else if behind.is_some_and(is_it) {
-            Some(Explanation::Behind(away * secs))
-        } else {
-            None
-        }
-    })
+    let found = search(wanted, typed, now, Reach::Minutes)?.counter;
+    let current = wanted.step.counter_at(now);
+    let secs = found.abs_diff(current) * u64::from(wanted.step.as_secs());
+    match found.cmp(&current) {
+        Ordering::Greater => Some(Explanation::Ahead(secs)),
+        Ordering::Less => Some(Explanation::Behind(secs)),
+        Ordering::Equal => None,
+    }
 }
 
 /// Whether a device shows this code about now, used up or not.
