@@ -10,7 +10,7 @@ use super::people::{self, Login};
 use super::{ROOT, ssh, whose};
 use crate::CallError;
 use crate::error::Issue;
-use crate::method::Writing;
+use crate::method::{Stage, Writing};
 
 /// More records are not looked at where /etc/passwd cannot be.
 const MOST_RECORDS: u32 = 10_000;
@@ -22,10 +22,27 @@ const NAMED: usize = 10;
 #[derive(Clone, Debug)]
 pub(crate) struct Logins(Option<Vec<Login>>);
 
+/// What a method has found that looks only where somebody could be locked out.
+pub(super) type Seen = Option<Logins>;
+
 impl Logins {
     /// Looks; not for the writer.
     pub(super) fn look() -> Self {
         Self(people::logins())
+    }
+
+    /// How a method begins that looks only where somebody could be locked out.
+    pub(super) const fn wanted(is_wanted: bool) -> Stage<(), Seen> {
+        if is_wanted {
+            Stage::Work(())
+        } else {
+            Stage::Ready(None)
+        }
+    }
+
+    /// How it goes on.
+    pub(super) fn seen() -> Stage<(), Seen> {
+        Stage::Ready(Some(Self::look()))
     }
 
     /// Whether there was anything to be seen.

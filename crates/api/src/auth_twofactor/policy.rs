@@ -8,7 +8,7 @@ use store::ReadTx;
 use twofactor::{Policy, SecurityKeys, Unenrolled};
 
 use super::config::emit_policy;
-use super::lockout::{self, Logins};
+use super::lockout::{self, Logins, Seen};
 use super::trial;
 use crate::CallError;
 use crate::access::{Proof, Right};
@@ -164,7 +164,7 @@ const OBJECT: &str = "policy_update";
 
 impl Slow for UpdatePolicy {
     type Job = ();
-    type Found = Option<Logins>;
+    type Found = Seen;
 
     fn is_way_back(&self) -> bool {
         let unenrolled = self.policy_update.unenrolled;
@@ -172,24 +172,19 @@ impl Slow for UpdatePolicy {
     }
 
     /// Who may log in is looked at only where somebody could be shut out.
-    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Seen>, CallError> {
+        let mut shuts_out = false;
         for step in self.steps(read.tx)? {
-            if lockout::shuts_out(read.tx, &step.old, &step.new)? {
-                return Ok(Stage::Work(()));
-            }
+            shuts_out |= lockout::shuts_out(read.tx, &step.old, &step.new)?;
         }
-        Ok(Stage::Ready(None))
+        Ok(Logins::wanted(shuts_out))
     }
 
-    fn work((): ()) -> Result<Stage<(), Option<Logins>>, CallError> {
-        Ok(Stage::Ready(Some(Logins::look())))
+    fn work((): ()) -> Result<Stage<(), Seen>, CallError> {
+        Ok(Logins::seen())
     }
 
-    fn finish(
-        &self,
-        seen: &Option<Logins>,
-        write: &mut Writing<'_, '_>,
-    ) -> Result<ShownPolicy, CallError> {
+    fn finish(&self, seen: &Seen, write: &mut Writing<'_, '_>) -> Result<ShownPolicy, CallError> {
         trial::settle(write)?;
         let [live, stored] = self.steps(write.tx)?;
         for step in [&live, &stored] {

@@ -5,7 +5,7 @@ use store::{ReadTx, StoreError, Subject};
 use twofactor::{Changes, MAX_SPAN_SECS, Settings};
 
 use super::config::{Config, emit_config, without_secret};
-use super::lockout::{Logins, Step};
+use super::lockout::{Logins, Seen, Step};
 use super::secret::issue_device;
 use super::{ROOT, trial};
 use crate::access::{Proof, Right};
@@ -204,34 +204,26 @@ impl Update {
 
 impl Slow for Update {
     type Job = ();
-    type Found = Option<Logins>;
+    type Found = Seen;
 
     fn is_way_back(&self) -> bool {
         self.turns_off()
     }
 
     /// Who may log in is looked at only where sshd is made to ask. Turning it off waits for nobody.
-    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Seen>, CallError> {
         let outcomes = self.auth_twofactor_update.outcomes(read.tx)?;
         let is_asking = [outcomes.stored, outcomes.live]
             .into_iter()
             .any(Step::makes_sshd_ask);
-        Ok(if is_asking {
-            Stage::Work(())
-        } else {
-            Stage::Ready(None)
-        })
+        Ok(Logins::wanted(is_asking))
     }
 
-    fn work((): ()) -> Result<Stage<(), Option<Logins>>, CallError> {
-        Ok(Stage::Ready(Some(Logins::look())))
+    fn work((): ()) -> Result<Stage<(), Seen>, CallError> {
+        Ok(Logins::seen())
     }
 
-    fn finish(
-        &self,
-        seen: &Option<Logins>,
-        write: &mut Writing<'_, '_>,
-    ) -> Result<Config, CallError> {
+    fn finish(&self, seen: &Seen, write: &mut Writing<'_, '_>) -> Result<Config, CallError> {
         let params = &self.auth_twofactor_update;
         // Turning it off ends a trial, and is done before anybody is told anything.
         if params.enabled != Some(false) {

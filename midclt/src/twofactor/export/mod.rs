@@ -93,8 +93,10 @@ fn check(args: &ExportArgs) -> Result<(), Failure> {
 /// Opens a file. What is none is said before its passphrase is asked for.
 pub(super) fn open(path: &Path, passphrase: &PassphraseArg) -> Result<Contents, Failure> {
     let file = file::read(path)?;
-    let failed =
-        |error: export::Error| Failure::told(format!("midclt: {}: {error}", path.display()));
+    let failed = |error: export::Error| {
+        let path = path.display();
+        Failure::told(format!("midclt: {path}: {error}; nothing was changed"))
+    };
     export::look(&file).map_err(failed)?;
     let passphrase: Passphrase = passphrase.known()?;
     let opened = export::open(passphrase.as_str(), &file).map_err(failed)?;

@@ -5,7 +5,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use store::StoredDevice;
 use twofactor::{
-    Enrolment, Explanation, Reach, Sighting, UnixTime, Window, counting, explain, search,
+    AccountName, Enrolment, Explanation, Reach, Sighting, UnixTime, Window, counting, explain,
+    search,
 };
 use zeroize::Zeroizing;
 
@@ -70,6 +71,7 @@ enum Meaning {
 
 /// What is searched.
 pub(crate) struct Job {
+    username: AccountName,
     devices: Vec<StoredDevice>,
     counting: Vec<bool>,
     typed: Zeroizing<String>,
@@ -102,6 +104,7 @@ impl Slow for ExplainCode {
         }
         let enrolments: Vec<Enrolment> = devices.iter().map(|it| it.record.enrolment).collect();
         Ok(Stage::Work(Box::new(Job {
+            username: name.clone(),
             counting: counting(&enrolments, today),
             devices,
             typed: self.token.0.clone(),
@@ -140,12 +143,15 @@ impl Job {
             let explanation = explain(&stored.device, &[], &self.typed, self.now)?;
             Some((stored, explanation))
         });
-        match ignored {
-            Some((stored, explanation)) => self.ignored(stored, explanation),
-            None => self.says(Meaning::Unknown, None, "This is no code of this account's within a day. \
-                Is it of this machine and of this account? Type the next one; else set the phone up anew: \
-                midclt 2fa renew NAME"),
+        if let Some((stored, explanation)) = ignored {
+            return self.ignored(stored, explanation);
         }
+        let text = format!(
+            "This is no code of this account's within a day. Is it of this machine and of this account? \
+             Type the next one; else set the phone up anew: midclt 2fa renew {}",
+            self.username
+        );
+        self.says(Meaning::Unknown, None, text)
     }
 
     fn found(&self, at: usize, stored: &StoredDevice, found: &Sighting) -> Explained {

@@ -9,7 +9,7 @@ use super::shown::Begun;
 use super::{settle, tell};
 use crate::CallError;
 use crate::access::{Proof, Right};
-use crate::auth_twofactor::lockout::{self, Logins, Step};
+use crate::auth_twofactor::lockout::{self, Logins, Seen, Step};
 use crate::auth_twofactor::settings::{self, ServiceChanges, check_span};
 use crate::auth_twofactor::{ROOT, policy};
 use crate::bounded::{Service, Whole};
@@ -105,29 +105,22 @@ impl Declared for Try {
 
 impl Slow for Try {
     type Job = ();
-    type Found = Option<Logins>;
+    type Found = Seen;
 
-    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Option<Logins>>, CallError> {
+    fn prepare(&self, read: &Reading<'_>) -> Result<Stage<(), Seen>, CallError> {
         let changes = self.auth_twofactor_try.changes.changes();
         let (old, old_policy) = (read.tx.settings()?, read.tx.policy()?);
         let new = changes.settings(old);
         let shuts_out = lockout::shuts_out(read.tx, &old_policy, &changes.policy(old_policy))?;
-        Ok(if shuts_out || (Step { old, new }).makes_sshd_ask() {
-            Stage::Work(())
-        } else {
-            Stage::Ready(None)
-        })
+        let is_asking = (Step { old, new }).makes_sshd_ask();
+        Ok(Logins::wanted(shuts_out || is_asking))
     }
 
-    fn work((): ()) -> Result<Stage<(), Option<Logins>>, CallError> {
-        Ok(Stage::Ready(Some(Logins::look())))
+    fn work((): ()) -> Result<Stage<(), Seen>, CallError> {
+        Ok(Logins::seen())
     }
 
-    fn finish(
-        &self,
-        seen: &Option<Logins>,
-        write: &mut Writing<'_, '_>,
-    ) -> Result<Begun, CallError> {
+    fn finish(&self, seen: &Seen, write: &mut Writing<'_, '_>) -> Result<Begun, CallError> {
         let wanted = &self.auth_twofactor_try;
         settle(write)?;
         refuse_second(write.tx)?;
