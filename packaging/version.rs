@@ -25,7 +25,7 @@ fn commit_of_release() -> Option<String> {
         return None;
     }
     let package = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR")?);
-    let root = package.parent()?;
+    let root = (package.ancestors()).find(|dir| dir.join("rust-toolchain.toml").is_file())?;
     // Not of a repository that the sources happen to be unpacked in.
     let repository = git(root, &["rev-parse", "--show-toplevel"])?;
     if Path::new(&repository).canonicalize().ok()? != root.canonicalize().ok()? {

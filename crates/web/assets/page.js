@@ -1,0 +1,60 @@
+// What scripts add to pages that work without them: they follow what happens, copy, and show
+// questions as dialogs.
+
+// A page that is open shows how it stands now. A form that somebody is in is left alone.
+const live = document.querySelector('[data-live]');
+if (live && window.EventSource) {
+  const events = new EventSource('/live');
+  let waiting = 0;
+  events.addEventListener('message', () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(refresh, 200);
+  });
+}
+
+async function refresh() {
+  const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+  if (!answer.ok || answer.redirected) return location.reload();
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const now = page.querySelectorAll('[data-live]');
+  document.querySelectorAll('[data-live]').forEach((part, index) => {
+    if (now[index] && !part.contains(document.activeElement)) part.replaceWith(now[index]);
+  });
+}
+
+// A link to a question opens it in place; Escape and Cancel close it.
+document.addEventListener('click', async (event) => {
+  const link = event.target.closest('a[data-dialog]');
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  const answer = await fetch(link.href);
+  const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
+  const form = page.querySelector('main form');
+  if (!answer.ok || answer.redirected || !form) return location.assign(link.href);
+  const dialog = document.createElement('dialog');
+  const title = page.querySelector('main h1');
+  title.id = 'dialog-title';
+  dialog.setAttribute('aria-labelledby', title.id);
+  dialog.append(title, form);
+  form.querySelectorAll('a.quiet').forEach((cancel) => cancel.addEventListener('click', (click) => {
+    click.preventDefault();
+    dialog.close();
+  }));
+  dialog.addEventListener('close', () => { dialog.remove(); link.focus(); });
+  document.body.append(dialog);
+  dialog.showModal();
+});
+
+// Secrets can be copied where the browser lets pages do so.
+for (const field of document.querySelectorAll('[data-copy]')) {
+  if (!navigator.clipboard) break;
+  const button = document.createElement('button');
+  button.type = 'button';
+  button.className = 'quiet';
+  button.textContent = 'Copy';
+  button.addEventListener('click', async () => {
+    await navigator.clipboard.writeText(field.value);
+    button.textContent = 'Copied';
+  });
+  field.after(button);
+}

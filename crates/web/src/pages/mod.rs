@@ -1,0 +1,47 @@
+//! The pages. Each is made anew from what the daemon answers; none holds a rule of its own.
+
+mod answer;
+mod live;
+mod qr;
+mod sign_in;
+mod two_factor;
+mod visitor;
+
+use askama::Template;
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::routing::get;
+
+pub(crate) use answer::Shown;
+use visitor::{Frame, Visitor};
+
+use crate::app::App;
+
+/// The paths of all pages.
+pub(crate) fn routes() -> Router<App> {
+    Router::new()
+        .route("/", get(home))
+        .route("/live", get(live::live))
+        .merge(sign_in::routes())
+        .merge(two_factor::routes())
+}
+
+/// The first page of whoever is signed in, else the sign-in.
+async fn home(visitor: Visitor) -> Redirect {
+    Redirect::to(visitor.home())
+}
+
+#[derive(Template)]
+#[template(path = "not_found.html")]
+struct NotFound {
+    frame: Frame,
+}
+
+/// What is at no path.
+pub(crate) async fn not_found(visitor: Visitor) -> Response {
+    let page = NotFound {
+        frame: visitor.frame("Not found"),
+    };
+    (StatusCode::NOT_FOUND, answer::page(&visitor, &page)).into_response()
+}
