@@ -27,6 +27,7 @@ mod moving;
 mod newcomer;
 #[cfg(feature = "system")]
 mod packages;
+mod pages;
 mod pam;
 mod peers;
 mod people;

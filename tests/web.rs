@@ -1,7 +1,7 @@
 //! The web's socket: strangers, people who sign in, and what either may do.
 
 mod entrance;
-mod keeper;
+pub(crate) mod keeper;
 #[cfg(feature = "system")]
 mod passwords;
 mod signing;

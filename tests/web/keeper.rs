@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 /// Everybody's password.
-pub(super) const WORD: &str = "correct horse";
+pub(crate) const WORD: &str = "correct horse";
 
 /// What was asked: names, passwords, addresses.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     asked: Arc<Mutex<Vec<[String; 3]>>>,
 }
 
 impl Keeper {
     /// Answers at this path, each question in its own time.
-    pub(super) fn listen(path: &Path) -> Self {
+    pub(crate) fn listen(path: &Path) -> Self {
         let listener = UnixListener::bind(path).expect("bind the keeper's socket");
         let asked = Arc::new(Mutex::new(Vec::new()));
         let all = Arc::clone(&asked);
@@ -45,7 +45,7 @@ impl Keeper {
     }
 
     /// What was asked so far.
-    pub(super) fn asked(&self) -> Vec<[String; 3]> {
+    pub(crate) fn asked(&self) -> Vec<[String; 3]> {
         self.asked.lock().unwrap().clone()
     }
 }

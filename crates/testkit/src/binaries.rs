@@ -11,6 +11,11 @@ pub fn middlewared() -> PathBuf {
     directory().join("middlewared")
 }
 
+/// The web service.
+pub fn middlewared_web() -> PathBuf {
+    directory().join("middlewared-web")
+}
+
 /// The client.
 pub fn midclt() -> PathBuf {
     directory().join("midclt")
@@ -102,7 +107,7 @@ fn build(directory: &Path) {
         None => panic!("{} names no profile", directory.display()),
     };
     let target = directory.parent().expect("a target directory");
-    let packages = ["middlewared", "midclt", "pam", "pamtry", "password"];
+    let packages = ["middlewared", "midclt", "pam", "pamtry", "password", "web"];
     let mut build = cargo("build", target);
     build.args(["--profile", profile]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));

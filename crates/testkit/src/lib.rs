@@ -39,6 +39,7 @@ mod raw;
 mod socket;
 mod sshd;
 mod totp;
+mod web;
 
 pub use accounts::{Accounts, Hang};
 pub use binaries::{pam_module, pam_module_that_panics};
@@ -57,6 +58,8 @@ pub use nix::sys::signal::Signal;
 pub use pam::{Application, Applied, write_stack};
 pub use process::{run_with_deadline, run_with_input};
 pub use raw::exchange;
+pub use rustls;
 pub use socket::Socket;
 pub use totp::{Algorithm, totp};
 pub use tungstenite;
+pub use web::{Answer, Browser, Web};

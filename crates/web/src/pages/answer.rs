@@ -71,7 +71,7 @@ impl IntoResponse for Problem {
                 "500: This did not work\n",
             )
                 .into_response(),
-            Self::Refused(text) => (StatusCode::BAD_REQUEST, text + "\n").into_response(),
+            Self::Refused(text) => (StatusCode::FORBIDDEN, text + "\n").into_response(),
         }
     }
 }

@@ -1,0 +1,144 @@
+//! Credentials > 2FA, by a browser without scripts.
+
+use serde_json::{Value, json};
+use testkit::now;
+
+use super::{Site, first_step};
+use crate::support::code_at;
+use crate::web::keeper::WORD;
+
+fn config(site: &Site) -> Value {
+    site.daemon
+        .connect()
+        .call("auth.twofactor.config", json!([]))
+}
+
+#[test]
+fn settings_are_saved_after_a_fresh_code_and_refusals_keep_what_was_typed() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut browser = site.root(Some((&secret, 0)));
+    let fields = [("otp_digits", "8"), ("interval", "60"), ("window", "2")];
+    let page = browser.post("/two-factor/settings", &fields);
+    assert!(page.says("Saved."), "{page:?}");
+    let saved = config(&site);
+    assert_eq!(
+        (&saved["otp_digits"], &saved["interval"], &saved["window"]),
+        (&json!(8), &json!(60), &json!(2))
+    );
+    let fields = [("otp_digits", "6"), ("interval", "30"), ("window", "11")];
+    let page = browser.post("/two-factor/settings", &fields);
+    assert!(page.says("Should be between 0 and 10"), "{page:?}");
+    assert!(
+        page.says("value=\"11\""),
+        "what was typed is kept: {page:?}"
+    );
+    assert_eq!(config(&site)["window"], 2);
+}
+
+#[test]
+fn disabling_needs_a_new_code_of_its_own() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut browser = site.root(Some((&secret, 0)));
+    let page = browser.get("/two-factor/disable");
+    assert!(page.says("Disable for everybody"));
+    let page = browser.post("/two-factor/disable", &[]);
+    assert!(page.says("<h1>Verification code</h1>"), "{page:?}");
+    let page = browser.post("/two-factor/disable", &[("code", "000000")]);
+    assert!(page.says("This code is wrong"), "{page:?}");
+    assert_eq!(config(&site)["enabled"], true);
+    let code = code_at(&secret, now() + 30);
+    let page = browser.post("/two-factor/disable", &[("code", &code)]);
+    assert!(page.says("is NOT enabled"), "{page:?}");
+    assert_eq!(config(&site)["enabled"], false);
+}
+
+#[test]
+fn enabling_tells_first_and_then_turns_it_on() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut root = site.daemon.connect();
+    root.call("auth.twofactor.update", json!([{"enabled": false}]));
+    let mut browser = site.root(None);
+    let page = browser.get("/two-factor/enable");
+    assert!(page.says("Before you go on"), "{page:?}");
+    let mut fields = vec![("force", "yes")];
+    let page = browser.post("/two-factor/enable", &fields);
+    assert!(page.says("<h1>Verification code</h1>"), "{page:?}");
+    let code = code_at(&secret, now() + 30);
+    fields.push(("code", &code));
+    let page = browser.post("/two-factor/enable", &fields);
+    assert!(page.says("IS currently enabled"), "{page:?}");
+}
+
+#[test]
+fn the_secret_is_shown_after_a_new_code_and_in_that_answer_only() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut browser = site.root(Some((&secret, 0)));
+    let spaced: Vec<_> = secret
+        .as_bytes()
+        .chunks(4)
+        .map(String::from_utf8_lossy)
+        .collect();
+    let spaced = spaced.join(" ");
+    let page = browser.post("/two-factor/secret", &[]);
+    assert!(
+        page.says("<h1>Verification code</h1>") && !page.says(&spaced),
+        "{page:?}"
+    );
+    let code = code_at(&secret, now() + 30);
+    let page = browser.post("/two-factor/secret", &[("code", &code)]);
+    assert!(page.says(&spaced) && page.says("<svg"), "{page:?}");
+    assert_eq!(page.header("cache-control"), "no-store");
+    assert!(!browser.get("/two-factor").says(&spaced));
+}
+
+#[test]
+fn renewing_makes_another_secret() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut browser = site.root(Some((&secret, 0)));
+    let code = code_at(&secret, now() + 30);
+    let page = browser.post("/two-factor/renew", &[("code", &code)]);
+    assert!(page.says("There is a new secret"), "{page:?}");
+    assert_ne!(config(&site)["secret"], json!(secret));
+}
+
+#[test]
+fn an_open_page_hears_of_changes_at_the_console() {
+    use std::io::{Read, Write};
+    let site = Site::new();
+    let browser = site.root(None);
+    let (name, value) = &browser.cookies[0];
+    let mut live = site.web.connect_tls();
+    let request =
+        format!("GET /live HTTP/1.1\r\nHost: localhost\r\nCookie: {name}={value}\r\n\r\n");
+    live.write_all(request.as_bytes()).unwrap();
+    let mut heard = String::new();
+    let mut read_until = |word: &str| {
+        let mut buffer = [0; 1024];
+        while !heard.contains(word) {
+            let length = live.read(&mut buffer).unwrap();
+            assert_ne!(length, 0, "ended before {word}: {heard}");
+            heard += &String::from_utf8_lossy(&buffer[..length]);
+        }
+    };
+    read_until("retry: 5000");
+    site.enable();
+    read_until("data: changed");
+    assert!(!heard.contains("secret"), "{heard}");
+}
+
+#[test]
+fn whoever_is_no_administrator_is_told_so_by_the_daemon() {
+    let site = Site::new();
+    site.daemon.unenrolled("ALLOW");
+    let mut browser = site.web.browser();
+    first_step(&mut browser, "bin", WORD);
+    let page = browser.get("/two-factor");
+    assert_eq!(page.status, 403, "{page:?}");
+    assert!(page.says("this is for administrators"), "{page:?}");
+    assert!(!page.says("Credentials"), "{page:?}");
+}
