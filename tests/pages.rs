@@ -30,9 +30,9 @@ impl Site {
         let run = builder.dir().join("run");
         let keeper = Keeper::listen(&run.join("password.sock"));
         let text = format!(
-            "[web]\nsocket = {:?}\npassword = {:?}\nadministrators = \"no-such-group\"\n",
-            run.join("web.sock"),
-            run.join("password.sock"),
+            "[web]\nsocket = \"{}\"\npassword = \"{}\"\nadministrators = \"no-such-group\"\n",
+            run.join("web.sock").display(),
+            run.join("password.sock").display(),
         );
         let daemon = builder.config(&text).start();
         let web = Web::start(daemon.dir(), &run.join("web.sock"), config);

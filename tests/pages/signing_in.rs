@@ -109,7 +109,7 @@ fn after_too_many_wrong_codes_the_wait_is_shown() {
         guess();
     }
     let page = guess();
-    assert!(!page.says(WRONG) && page.says("wait"), "{page:?}");
+    assert!(!page.says(WRONG) && page.says("Try again in"), "{page:?}");
 }
 
 #[test]
