@@ -7,6 +7,8 @@ mod doctor;
 #[cfg(feature = "system")]
 mod import;
 mod scripts;
+#[cfg(feature = "system")]
+mod truenas;
 
 use testkit::now;
 

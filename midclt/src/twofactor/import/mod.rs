@@ -3,21 +3,27 @@
 //! A file for each form. They make [`Known`]s of lines; the daemon is asked first what each would do.
 
 mod config;
+mod format;
 mod google;
 mod oath;
 mod otpauth;
+mod sqlite;
+mod tar;
+mod truenas;
 
 use std::fmt;
 use std::fs::File;
 use std::io::{Read, stdin};
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use client::Error;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroizing;
 
+use self::format::Format;
 use super::daemon::{Daemon, Form, read};
 use super::{JsonArg, YesArg, time, wire};
 use crate::cli::Connection;
@@ -34,10 +40,15 @@ const METHOD: &str = "auth.twofactor.import";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Forms: /etc/users.oath of pam_oath, ~/.google_authenticator, lists of
-otpauth:// URIs, and what `midclt call auth.twofactor.config` prints on
-TrueNAS 22.12. First it is shown what would be done; nothing is replaced
-without --replace. A code that could have been used at the old system is
-not good here: each phone's codes count a step or two later.
+otpauth:// URIs, a backup of TrueNAS's configuration, and what `midclt call
+auth.twofactor.config` prints on TrueNAS 22.12. First it is shown what
+would be done; nothing is replaced without --replace. A code that could
+have been used at the old system is not good here: each phone's codes count
+a step or two later.
+
+A backup of TrueNAS is the archive with its password secret seed, or
+freenas-v1.db alone with --pwenc-secret. The one secret of 22.12 is root's
+here; later releases have one for each account.
 
 Scratch codes of google-authenticator are not taken over: they are too
 short to be guarded. New ones: midclt 2fa recovery USER
@@ -46,7 +57,8 @@ Examples:
   midclt 2fa import /etc/users.oath --dry-run
   midclt 2fa import /etc/users.oath
   midclt 2fa import /home/alice/.google_authenticator --user alice
-  midclt 2fa import truenas.json --yes")]
+  midclt 2fa import truenas-backup.tar --dry-run
+  midclt 2fa import freenas-v1.db --pwenc-secret /root/pwenc_secret --yes")]
 pub(crate) struct ImportArgs {
     /// The files; - for standard input
     #[arg(value_name = "FILE", required = true)]
@@ -57,9 +69,12 @@ pub(crate) struct ImportArgs {
     /// What each is called [default: phone, phone 2 and so on]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// oath, google, otpauth or config [default: as they look]
+    /// oath, google, otpauth, config or truenas [default: as they look]
     #[arg(long, value_enum, value_name = "FORM", hide_possible_values = true)]
     format: Option<Format>,
+    /// The key of a TrueNAS backup, where it is not in it
+    #[arg(long, value_name = "FILE")]
+    pwenc_secret: Option<PathBuf>,
     /// Replace the account's device of that name, else `phone`
     #[arg(long)]
     replace: bool,
@@ -70,46 +85,6 @@ pub(crate) struct ImportArgs {
     yes: YesArg,
     #[command(flatten)]
     json: JsonArg,
-}
-
-/// The forms of files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A users file of liboath
-    Oath,
-    /// A file of google-authenticator
-    Google,
-    /// Lines of otpauth:// URIs
-    Otpauth,
-    /// The answer of auth.twofactor.config
-    Config,
-}
-
-impl Format {
-    /// The form that a text looks like.
-    fn of(text: &str) -> Option<Self> {
-        let first = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-        if first.starts_with('{') {
-            Some(Self::Config)
-        } else if first.to_ascii_lowercase().starts_with("otpauth://") {
-            Some(Self::Otpauth)
-        } else if first.starts_with('#') || first.starts_with("HOTP") {
-            Some(Self::Oath)
-        } else if google::is_secret(first) {
-            Some(Self::Google)
-        } else {
-            None
-        }
-    }
-
-    fn parse(self, text: &str) -> Found {
-        match self {
-            Self::Oath => oath::parse(text),
-            Self::Google => google::parse(text),
-            Self::Otpauth => otpauth::parse(text),
-            Self::Config => config::parse(text),
-        }
-    }
 }
 
 /// A device as a file describes it. Not `Debug`: it has the secret.
@@ -165,13 +140,17 @@ pub(super) fn run(connection: &Connection, args: &ImportArgs) -> Result<(), Fail
 
 /// The devices of a file, as params of the method.
 fn known(args: &ImportArgs, file: &Path) -> Result<Vec<Map<String, Value>>, Failure> {
-    let text = contents(file)?;
+    let bytes = contents(file)?;
+    let key = args.pwenc_secret.as_deref().map(contents).transpose()?;
     let name = file.display();
-    let format = args.format.or_else(|| Format::of(&text)).ok_or_else(|| {
+    let format = args.format.or_else(|| Format::of(&bytes)).ok_or_else(|| {
         Failure::told(format!("midclt: {name}: no known form"))
             .with(["midclt: the forms: midclt 2fa import --help".to_owned()])
     })?;
-    let found = format.parse(&text);
+    let key = key.as_ref().map(|key| key.as_slice());
+    let found = format
+        .parse(&bytes, key)
+        .map_err(|refused| refused.failure(&name.to_string()))?;
     for (line, why) in &found.left_out {
         output::note(&format!("midclt: {name}, line {line}: left out: {why}"));
     }
@@ -207,11 +186,11 @@ fn params(args: &ImportArgs, known: Known) -> Option<Map<String, Value>> {
     )
 }
 
-fn contents(file: &Path) -> Result<String, Failure> {
+fn contents(file: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let cannot = |error: std::io::Error| {
         Failure::told(format!("midclt: cannot read {}: {error}", file.display()))
     };
-    let mut bytes = Vec::new();
+    let mut bytes = Zeroizing::new(Vec::new());
     let result = if file == Path::new("-") {
         stdin().take(LARGEST + 1).read_to_end(&mut bytes)
     } else {
@@ -224,8 +203,7 @@ fn contents(file: &Path) -> Result<String, Failure> {
             file.display()
         )));
     }
-    // A text of another encoding has the same secrets.
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
+    Ok(bytes)
 }
 
 /// What came of one device.
@@ -340,26 +318,5 @@ fn what(imported: &Imported, tense: Tense) -> String {
             format!("{done}; its codes count from {} UTC on", time::second(from))
         }
         _ => done.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn files_are_known_by_their_first_line() {
-        for (text, expected) in [
-            ("\n{\"secret\": \"A\"}", Some(Format::Config)),
-            ("otpauth://totp/x?secret=A", Some(Format::Otpauth)),
-            ("OTPAUTH://totp/x?secret=A", Some(Format::Otpauth)),
-            ("# a comment\nHOTP/T30 a - 00", Some(Format::Oath)),
-            ("HOTP\ta\t-\t00", Some(Format::Oath)),
-            ("JBSWY3DPEHPK3PXP\n\" TOTP_AUTH", Some(Format::Google)),
-            ("hello there", None),
-            ("", None),
-        ] {
-            assert_eq!(Format::of(text), expected, "{text:?}");
-        }
     }
 }
