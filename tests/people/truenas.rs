@@ -61,7 +61,7 @@ fn phones_go_on_after_a_backup_of_truenas() {
         assert_eq!(tried, expected, "{kind}");
 
         let key = dir.join("pwenc_secret");
-        let beside = ["--pwenc-secret", key.to_str().unwrap(), "--yes"];
+        let beside = ["--key", key.to_str().unwrap(), "--yes"];
         let done = import(&site, &dir.join("freenas-v1.db"), &beside);
         assert!(done.status.success(), "{done:?}");
         let told = stderr(&done);
@@ -106,7 +106,7 @@ fn a_backup_that_cannot_be_opened_changes_nothing() {
     let devices = site.call("auth.twofactor.device.query", json!([]));
     for (file, key, expected) in [
         (&database, None, "the key is not in it"),
-        (&database, None, "--pwenc-secret FILE"),
+        (&database, None, "--key FILE"),
         (
             &database,
             Some(&other),
@@ -118,7 +118,7 @@ fn a_backup_that_cannot_be_opened_changes_nothing() {
         (&cut, Some(&key), "the database is damaged or cut off"),
         (&huge, None, "is larger than 16 MiB"),
     ] {
-        let key = key.map(|key| ["--pwenc-secret", key.to_str().unwrap()]);
+        let key = key.map(|key| ["--key", key.to_str().unwrap()]);
         let words = key.iter().flatten().copied().chain(["--yes"]);
         let refused = import(&site, file, &words.collect::<Vec<_>>());
         let told = stderr(&refused);

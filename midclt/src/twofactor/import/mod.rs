@@ -40,15 +40,15 @@ const METHOD: &str = "auth.twofactor.import";
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Forms: /etc/users.oath of pam_oath, ~/.google_authenticator, lists of
-otpauth:// URIs, a backup of TrueNAS's configuration, and what `midclt call
-auth.twofactor.config` prints on TrueNAS 22.12. First it is shown what
-would be done; nothing is replaced without --replace. A code that could
-have been used at the old system is not good here: each phone's codes count
-a step or two later.
+otpauth:// URIs, a backup of TrueNAS's configuration, and what
+`midclt call auth.twofactor.config` prints on TrueNAS 22.12. First it is
+shown what would be done; nothing is replaced without --replace. A code
+that could have been used at the old system is not good here: each
+phone's codes count a step or two later.
 
 A backup of TrueNAS is the archive with its password secret seed, or
-freenas-v1.db alone with --pwenc-secret. The one secret of 22.12 is root's
-here; later releases have one for each account.
+freenas-v1.db with --key, a copy of /data/pwenc_secret there. The one
+secret of 22.12 is root's here; later releases have one for each account.
 
 Scratch codes of google-authenticator are not taken over: they are too
 short to be guarded. New ones: midclt 2fa recovery USER
@@ -58,7 +58,7 @@ Examples:
   midclt 2fa import /etc/users.oath
   midclt 2fa import /home/alice/.google_authenticator --user alice
   midclt 2fa import truenas-backup.tar --dry-run
-  midclt 2fa import freenas-v1.db --pwenc-secret /root/pwenc_secret --yes")]
+  midclt 2fa import freenas-v1.db --key /root/pwenc_secret --yes")]
 pub(crate) struct ImportArgs {
     /// The files; - for standard input
     #[arg(value_name = "FILE", required = true)]
@@ -74,7 +74,7 @@ pub(crate) struct ImportArgs {
     format: Option<Format>,
     /// The key of a TrueNAS backup, where it is not in it
     #[arg(long, value_name = "FILE")]
-    pwenc_secret: Option<PathBuf>,
+    key: Option<PathBuf>,
     /// Replace the account's device of that name, else `phone`
     #[arg(long)]
     replace: bool,
@@ -141,7 +141,7 @@ pub(super) fn run(connection: &Connection, args: &ImportArgs) -> Result<(), Fail
 /// The devices of a file, as params of the method.
 fn known(args: &ImportArgs, file: &Path) -> Result<Vec<Map<String, Value>>, Failure> {
     let bytes = contents(file)?;
-    let key = args.pwenc_secret.as_deref().map(contents).transpose()?;
+    let key = args.key.as_deref().map(contents).transpose()?;
     let name = file.display();
     let format = args.format.or_else(|| Format::of(&bytes)).ok_or_else(|| {
         Failure::told(format!("midclt: {name}: no known form"))

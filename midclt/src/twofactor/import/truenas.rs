@@ -146,7 +146,7 @@ impl Cipher {
             why: "its secrets are encrypted, and the key is not in it".to_owned(),
             cure: &[
                 "save the backup again with its password secret seed, or give the key:",
-                "--pwenc-secret FILE, a copy of /data/pwenc_secret of that TrueNAS",
+                "--key FILE, a copy of /data/pwenc_secret of that TrueNAS",
             ],
         })?;
         let key = <[u8; KEY_BYTES]>::try_from(key).map_err(|_| {
