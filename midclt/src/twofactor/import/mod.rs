@@ -69,7 +69,7 @@ pub(crate) struct ImportArgs {
     /// What each is called [default: phone, phone 2 and so on]
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// oath, google, otpauth, config or truenas [default: as they look]
+    /// oath, google, otpauth, config, truenas [default: guessed]
     #[arg(long, value_enum, value_name = "FORM", hide_possible_values = true)]
     format: Option<Format>,
     /// The key of a TrueNAS backup, where it is not in it
