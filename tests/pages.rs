@@ -1,11 +1,13 @@
 //! The web service from outside: what a browser gets, what a stranger does not, and the way to the daemon.
 
+mod enabling;
 mod limits;
 mod passing;
+mod renewing;
 mod signing_in;
 mod two_factor;
 
-use serde_json::json;
+use serde_json::{Value, json};
 use testkit::{Answer, Browser, Daemon, Web, now};
 
 use crate::support::code_at;
@@ -26,11 +28,20 @@ impl Site {
 
     /// The same with a configuration of the web service.
     fn with(config: &str) -> Self {
+        Self::built(config, "no-such-group")
+    }
+
+    /// Members of this group are administrators.
+    fn with_administrators(group: &str) -> Self {
+        Self::built("", group)
+    }
+
+    fn built(config: &str, administrators: &str) -> Self {
         let builder = Daemon::builder();
         let run = builder.dir().join("run");
         let keeper = Keeper::listen(&run.join("password.sock"));
         let text = format!(
-            "[web]\nsocket = \"{}\"\npassword = \"{}\"\nadministrators = \"no-such-group\"\n",
+            "[web]\nsocket = \"{}\"\npassword = \"{}\"\nadministrators = \"{administrators}\"\n",
             run.join("web.sock").display(),
             run.join("password.sock").display(),
         );
@@ -72,4 +83,40 @@ impl Site {
 fn first_step(browser: &mut Browser<'_>, name: &str, password: &str) -> Answer {
     browser.get("/sign-in");
     browser.post("/sign-in", &[("username", name), ("password", password)])
+}
+
+/// The settings, as root sees them.
+fn config(site: &Site) -> Value {
+    site.daemon
+        .connect()
+        .call("auth.twofactor.config", json!([]))
+}
+
+/// The devices of an account.
+fn devices(site: &Site, name: &str) -> Vec<Value> {
+    let mut root = site.daemon.connect();
+    let found = root.call("auth.twofactor.device.query", json!([{ "username": name }]));
+    found.as_array().unwrap().clone()
+}
+
+/// The value of an input.
+fn value(page: &Answer, id: &str) -> String {
+    let start = format!("<input id=\"{id}\"");
+    let input = page.body.split(&start).nth(1);
+    let input = input.unwrap_or_else(|| panic!("no {id}: {page:?}"));
+    let value = input.split("value=\"").nth(1).unwrap();
+    value.split('"').next().unwrap().to_owned()
+}
+
+/// The value of a hidden field in a form.
+fn hidden(page: &Answer, form: &str, name: &str) -> String {
+    let form = page.body.split(&format!("id=\"{form}\"")).nth(1);
+    let form = form.unwrap_or_else(|| panic!("no such form: {page:?}"));
+    let value = form.split(&format!("name=\"{name}\" value=\"")).nth(1);
+    value.unwrap().split('"').next().unwrap().to_owned()
+}
+
+/// The secret that a page shows, as an app would take it.
+fn secret_of(page: &Answer) -> String {
+    value(page, "secret").replace(' ', "")
 }

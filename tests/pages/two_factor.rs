@@ -1,17 +1,11 @@
 //! Credentials > 2FA, by a browser without scripts.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::now;
 
-use super::{Site, first_step};
+use super::{Site, config, first_step};
 use crate::support::code_at;
 use crate::web::keeper::WORD;
-
-fn config(site: &Site) -> Value {
-    site.daemon
-        .connect()
-        .call("auth.twofactor.config", json!([]))
-}
 
 #[test]
 fn settings_are_saved_after_a_fresh_code_and_refusals_keep_what_was_typed() {
@@ -55,24 +49,6 @@ fn disabling_needs_a_new_code_of_its_own() {
 }
 
 #[test]
-fn enabling_tells_first_and_then_turns_it_on() {
-    let site = Site::new();
-    let secret = site.enable();
-    let mut root = site.daemon.connect();
-    root.call("auth.twofactor.update", json!([{"enabled": false}]));
-    let mut browser = site.root(None);
-    let page = browser.get("/two-factor/enable");
-    assert!(page.says("Before you go on"), "{page:?}");
-    let mut fields = vec![("force", "yes")];
-    let page = browser.post("/two-factor/enable", &fields);
-    assert!(page.says("<h1>Verification code</h1>"), "{page:?}");
-    let code = code_at(&secret, now() + 30);
-    fields.push(("code", &code));
-    let page = browser.post("/two-factor/enable", &fields);
-    assert!(page.says("IS currently enabled"), "{page:?}");
-}
-
-#[test]
 fn the_secret_is_shown_after_a_new_code_and_in_that_answer_only() {
     let site = Site::new();
     let secret = site.enable();
@@ -96,14 +72,27 @@ fn the_secret_is_shown_after_a_new_code_and_in_that_answer_only() {
 }
 
 #[test]
-fn renewing_makes_another_secret() {
+fn a_form_changes_only_what_was_changed_in_it() {
     let site = Site::new();
     let secret = site.enable();
     let mut browser = site.root(Some((&secret, 0)));
-    let code = code_at(&secret, now() + 30);
-    let page = browser.post("/two-factor/renew", &[("code", &code)]);
-    assert!(page.says("There is a new secret"), "{page:?}");
-    assert_ne!(config(&site)["secret"], json!(secret));
+    // This tab still shows window 10; another one has set it to 2 meanwhile.
+    let mut root = site.daemon.connect();
+    root.call("auth.twofactor.update", json!([{"window": 2}]));
+    let fields = [
+        ("was_otp_digits", "6"),
+        ("was_interval", "30"),
+        ("was_window", "10"),
+        ("otp_digits", "8"),
+        ("interval", "30"),
+        ("window", "10"),
+    ];
+    assert!(browser.post("/two-factor/settings", &fields).says("Saved."));
+    let saved = config(&site);
+    assert_eq!(
+        (&saved["otp_digits"], &saved["window"]),
+        (&json!(8), &json!(2))
+    );
 }
 
 #[test]

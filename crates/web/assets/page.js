@@ -58,3 +58,9 @@ for (const field of document.querySelectorAll('[data-copy]')) {
   });
   field.after(button);
 }
+
+// What only scripts can do is shown only to who has them.
+for (const button of document.querySelectorAll('[data-print]')) {
+  button.hidden = false;
+  button.addEventListener('click', () => window.print());
+}

@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
+use super::two_factor::Progress;
 use super::visitor::{Frame, Visitor};
 use crate::daemon::Failure;
 use crate::form::{CODE, Form};
@@ -20,6 +21,8 @@ pub(crate) struct Shown {
     pub(super) notice: Option<(bool, String)>,
     /// What was typed where it was refused, and on which page.
     pub(super) typed: Option<(&'static str, Form)>,
+    /// What is being set up on Credentials > 2FA.
+    pub(super) progress: Progress,
 }
 
 impl fmt::Debug for Shown {
@@ -100,6 +103,10 @@ pub(super) fn sender<'a>(visitor: &'a Visitor, form: &Form) -> Result<&'a Sessio
     }
 }
 
+/// What is said of a code that the daemon did not take.
+pub(super) const WRONG_CODE: &str =
+    "This code is wrong, or was used already. Wait for the next one";
+
 /// A call for a form; the code that the form may bring is given first.
 ///
 /// # Errors
@@ -116,8 +123,7 @@ pub(super) async fn act(
             .call("auth.reauthenticate", json!([code, method]))
             .await?;
         if right != true {
-            let text = "This code is wrong, or was used already. Wait for the next one";
-            return Err(Problem::Code(Some(text.to_owned())));
+            return Err(Problem::Code(Some(WRONG_CODE.to_owned())));
         }
     }
     Ok(session.daemon.call(method, params).await?)
@@ -171,6 +177,8 @@ pub(super) fn settle(
         }
         Err(problem) => return problem.into_response(),
     };
-    session.shown().notice = Some(notice);
+    if !notice.1.is_empty() {
+        session.shown().notice = Some(notice);
+    }
     Redirect::to(way.back).into_response()
 }
