@@ -20,6 +20,7 @@ mod recovery;
 mod secrets;
 mod ssh;
 mod status;
+mod times;
 mod trial;
 mod unlock;
 
@@ -187,6 +188,9 @@ impl Machine {
             caller.access.apply(change, self.clocks().boot.secs);
         }
         self.wake_in = done.wake_in.map(|left| left.as_secs()).or(self.wake_in);
+        if let Some(more) = done.aftermath.and_then(Aftermath::run) {
+            self.write(more)?;
+        }
         done.result
     }
 

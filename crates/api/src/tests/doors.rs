@@ -3,7 +3,7 @@
 mod asked;
 mod clocks;
 mod enrol;
-mod keys;
+pub(super) mod keys;
 mod throttle;
 
 use twofactor::{LookupSecret, Salt, Secret};
@@ -68,21 +68,26 @@ impl Doors {
     }
 
     fn give_recovery_codes(&mut self, secrets: &[LookupSecret]) {
+        self.machine.give_recovery_codes(secrets);
+    }
+}
+
+impl Machine {
+    /// Gives `daemon` recovery codes.
+    pub(super) fn give_recovery_codes(&mut self, secrets: &[LookupSecret]) {
         let salt = Salt([9; 16]);
         let hashes: Vec<_> = secrets
             .iter()
             .map(|secret| secret.argon2id(&salt).unwrap())
             .collect();
-        self.machine.change(|tx| {
+        self.change(|tx| {
             let id = tx.add_recovery_set(DAEMON.1, &salt, &hashes)?;
             tx.confirm_recovery_set(id)
         });
     }
-}
 
-impl Machine {
     /// Changes the state beneath the methods.
-    fn change<T>(
+    pub(super) fn change<T>(
         &mut self,
         change: impl Fn(&mut store::WriteTx<'_>) -> Result<T, store::StoreError>,
     ) {

@@ -204,6 +204,23 @@ fn an_old_report_is_warned_of() {
     assert!(!machine.warns(old));
 }
 
+/// A clock that was ahead made a report that looked new until that time had come.
+#[test]
+fn a_report_of_a_time_to_come_is_warned_of() {
+    let old = "Nobody has looked whether sshd asks";
+    let mut machine = Machine::new();
+    machine.admit_everybody();
+    machine.update(json!({ "enabled": true, "services": { "ssh": true } }));
+    let right = machine.now;
+    for (ahead, is_warned_of) in [(600, false), (601, true), (40 * 365 * 86_400, true)] {
+        machine.now = right + ahead;
+        machine.report_sshd(report(true));
+        assert!(!machine.warns(old), "{ahead}");
+        machine.now = right;
+        assert_eq!(machine.warns(old), is_warned_of, "{ahead}");
+    }
+}
+
 #[test]
 fn a_guess_is_warned_of() {
     let mut machine = Machine::new();

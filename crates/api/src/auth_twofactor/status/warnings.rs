@@ -247,12 +247,15 @@ impl Facts {
     }
 }
 
-/// Whether a report is of another boot, or too long ago. After a start it has some minutes to come.
+/// Whether a report is of another boot, or too long ago, or by a clock that was ahead, so that nobody knows.
+/// After a start it has some minutes to come.
 fn is_old(sshd: &Sshd, clocks: MachineClocks) -> bool {
     const STARTING_SECS: u64 = 10 * 60;
-    let age = clocks.wall.since(UnixTime::from_secs(sshd.at));
+    let at = UnixTime::from_secs(sshd.at);
+    let age = clocks.wall.since(at);
     let is_of_this_boot = age <= clocks.boot.secs || clocks.boot.secs < STARTING_SECS;
-    age > REPORT_SECS || !is_of_this_boot
+    let is_to_come = at.since(clocks.wall) > STARTING_SECS;
+    age > REPORT_SECS || is_to_come || !is_of_this_boot
 }
 
 /// `1 account`, `has`; `2 accounts`, `have`.

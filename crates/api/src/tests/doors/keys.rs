@@ -3,9 +3,9 @@
 use super::*;
 
 /// `ssh-keygen -t ed25519`, and what `ssh-keygen -lf` says of it.
-const KEY: &str = "publickey:ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICnbN8bYMrfZgPRrMSZk8s0WYJzLmYTUmXGJ7+5eYcs3
+pub(in crate::tests) const KEY: &str = "publickey:ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAICnbN8bYMrfZgPRrMSZk8s0WYJzLmYTUmXGJ7+5eYcs3
 AAAAB3NzaC1yc2EAAAADAQABAAABAQDMvwZY5lOTkCgKsogRiYA/ICxo3Q1EdcP4t6Y5DmDPRw74kfdzfW8w5LlcA+b/itIpepPG/Zx7XLlILQsBWbhyKB6lYUm9jzk2IJ9GUUDhxjy1ilxhE1OcQqEl7aEV0kUE57mvvjQq+DJ0jPqpuVT7wBNQ6tWxBZZOXU+YA3Ns4HLiyrDKtCWUOYyLukvAeaTAqK4MlbSsAUcJATGRGstzQ3D4OOAM2OpXnA2ecHBuaH0j+6UEck+a6rhLXvhVW2K2IBJklP0SKmfBG6whvyyXmkMdGFfd9EUTKX98cirMkT58kkYi/jUlU0YT/ryMCdqFkC9ZbvNr2dzA+FVtFqGP";
-const PRINT: &str = "SHA256:adetJ8nNPfiSWHJeh+vFAMRFBYAZEn3aQ+DoyLRbOqU";
+pub(in crate::tests) const PRINT: &str = "SHA256:adetJ8nNPfiSWHJeh+vFAMRFBYAZEn3aQ+DoyLRbOqU";
 const OTHER_PRINT: &str = "SHA256:g27mE9RFhSzNN9FtVnuWRSvM7+kpc5ByL6gkaAE2yBI";
 
 impl Doors {
