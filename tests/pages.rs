@@ -1,5 +1,6 @@
 //! The web service from outside: what a browser gets, what a stranger does not, and the way to the daemon.
 
+mod devices;
 mod enabling;
 mod limits;
 mod passing;

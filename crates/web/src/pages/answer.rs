@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
+use super::devices::Kept;
 use super::two_factor::Progress;
 use super::visitor::{Frame, Visitor};
 use crate::daemon::Failure;
@@ -23,6 +24,8 @@ pub(crate) struct Shown {
     pub(super) typed: Option<(&'static str, Form)>,
     /// What is being set up on Credentials > 2FA.
     pub(super) progress: Progress,
+    /// What My devices shows until it is confirmed.
+    pub(super) kept: Kept,
 }
 
 impl fmt::Debug for Shown {
@@ -144,6 +147,8 @@ pub(super) struct Way {
 struct CodePage<'a> {
     frame: Frame,
     way: &'a Way,
+    /// Where Cancel leads.
+    back: &'a str,
     /// What is sent again, with the code.
     fields: &'a [(String, String)],
     wrong: Option<String>,
@@ -156,6 +161,16 @@ pub(super) fn settle(
     way: &Way,
     result: Result<(), Problem>,
 ) -> Response {
+    settle_at(visitor, form, way, (way.back, result))
+}
+
+/// The same with a page to go back to that only this form knows.
+pub(super) fn settle_at(
+    visitor: &Visitor,
+    form: &Form,
+    way: &Way,
+    (back, result): (&str, Result<(), Problem>),
+) -> Response {
     let Some(session) = visitor.signed_in() else {
         return Problem::SignIn.into_response();
     };
@@ -166,6 +181,7 @@ pub(super) fn settle(
             let asking = CodePage {
                 frame: visitor.frame("Verification code"),
                 way,
+                back,
                 fields: repeated.fields(),
                 wrong,
             };
@@ -180,5 +196,5 @@ pub(super) fn settle(
     if !notice.1.is_empty() {
         session.shown().notice = Some(notice);
     }
-    Redirect::to(way.back).into_response()
+    Redirect::to(back).into_response()
 }

@@ -1,11 +1,13 @@
 //! The pages. Each is made anew from what the daemon answers; none holds a rule of its own.
 
 mod answer;
+mod devices;
 mod live;
 mod qr;
 mod sign_in;
 mod two_factor;
 mod visitor;
+mod when;
 
 use askama::Template;
 use axum::Router;
@@ -23,6 +25,7 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(home))
         .route("/live", get(live::live))
+        .merge(devices::routes())
         .merge(sign_in::routes())
         .merge(two_factor::routes())
 }

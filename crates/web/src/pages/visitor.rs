@@ -27,6 +27,8 @@ pub(crate) struct Visitor {
     pub(super) session: Option<Arc<Session>>,
     /// Names the session, or else just this browser.
     cookie: Zeroizing<String>,
+    /// What it asks for.
+    path: String,
     /// The cookie is new, and goes with the answer.
     is_new: bool,
     is_secure: bool,
@@ -35,6 +37,7 @@ pub(crate) struct Visitor {
 /// What is on every page.
 pub(super) struct Frame {
     pub(super) title: &'static str,
+    path: String,
     pub(super) machine: String,
     /// Of whoever is signed in; empty otherwise.
     pub(super) username: String,
@@ -46,12 +49,21 @@ pub(super) struct Frame {
     pub(super) version: &'static str,
 }
 
+impl Frame {
+    /// Whether it is the page with this path, or one below it.
+    pub(super) fn is_at(&self, page: &str) -> bool {
+        let rest = self.path.strip_prefix(page);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
 impl Visitor {
     /// What is on its next page. A notice is shown once.
     pub(super) fn frame(&self, title: &'static str) -> Frame {
         let signed_in = self.signed_in();
         Frame {
             title,
+            path: self.path.clone(),
             machine: self.app.machine.clone(),
             username: signed_in.map_or_else(String::new, |session| session.username.clone()),
             is_administrator: signed_in.is_some_and(Session::is_administrator),
@@ -155,6 +167,7 @@ impl FromRequestParts<App> for Visitor {
             source: app.origins.source(peer, &parts.headers),
             session: app.sessions.find(&cookie),
             app: App::clone(app),
+            path: parts.uri.path().to_owned(),
             cookie,
             is_new,
             is_secure,
