@@ -1,43 +1,17 @@
 //! My devices, by a browser without scripts.
 
-use serde_json::{Value, json};
+use serde_json::json;
 use testkit::{Answer, Browser, now};
 
-use super::{Site, first_step};
+use super::{Site, devices, first_step, hidden, secret_of, value};
 use crate::support::code_at;
 use crate::web::keeper::WORD;
-
-/// The attribute `value` of an input.
-fn shown(page: &Answer, id: &str) -> String {
-    let input = page.body.split(&format!("id=\"{id}\"")).nth(1);
-    let input = input.unwrap_or_else(|| panic!("no {id}: {page:?}"));
-    let value = input.split("value=\"").nth(1).unwrap();
-    value.split('"').next().unwrap().to_owned()
-}
-
-/// The hidden number of a form.
-fn number(page: &Answer, form: &str) -> String {
-    let form = page.body.split(&format!("id=\"{form}\"")).nth(1);
-    let form = form.unwrap_or_else(|| panic!("no such form: {page:?}"));
-    let value = form.split("name=\"id\" value=\"").nth(1).unwrap();
-    value.split('"').next().unwrap().to_owned()
-}
-
-fn secret(page: &Answer) -> String {
-    shown(page, "secret").replace(' ', "")
-}
-
-fn devices(site: &Site, name: &str) -> Vec<Value> {
-    let mut root = site.daemon.connect();
-    let found = root.call("auth.twofactor.device.query", json!([{ "username": name }]));
-    found.as_array().unwrap().clone()
-}
 
 /// Confirms the device that the page shows, with the code of so many steps from now.
 fn confirm(browser: &mut Browser<'_>, page: &Answer, step: u64) -> Answer {
     let (id, code) = (
-        number(page, "confirm"),
-        code_at(&secret(page), now() + 30 * step),
+        hidden(page, "confirm", "id"),
+        code_at(&secret_of(page), now() + 30 * step),
     );
     browser.post("/devices/setup/confirm", &[("id", &id), ("code", &code)])
 }
@@ -66,11 +40,11 @@ fn a_first_device_needs_an_invite_and_works_once_its_code_was_right() {
     assert!(page.says("<h1>Set up device</h1>"), "{page:?}");
     assert!(page.says("<svg") && page.says("Secret of tablet"));
     // A reload shows the same; a wrong code is explained, and the page stays.
-    assert_eq!(secret(&browser.get("/devices/setup")), secret(&page));
-    let id = number(&page, "confirm");
+    assert_eq!(secret_of(&browser.get("/devices/setup")), secret_of(&page));
+    let id = hidden(&page, "confirm", "id");
     let wrong = browser.post("/devices/setup/confirm", &[("id", &id), ("code", "000000")]);
     assert!(wrong.says("This code is wrong"), "{wrong:?}");
-    assert_eq!(secret(&wrong), secret(&page));
+    assert_eq!(secret_of(&wrong), secret_of(&page));
     let done = confirm(&mut browser, &page, 0);
     assert!(done.says("The device works from now on."), "{done:?}");
     assert!(done.says("tablet") && done.says("active"), "{done:?}");
@@ -87,7 +61,7 @@ fn devices_are_added_renamed_renewed_and_removed_with_a_code_that_is_fresh() {
     let page = browser.get("/devices/add");
     assert!(!page.says("id=\"invite\""), "not the first one: {page:?}");
     let page = browser.post("/devices/add", &[("name", "tablet")]);
-    let added = secret(&page);
+    let added = secret_of(&page);
     let page = confirm(&mut browser, &page, 0);
     assert!(page.says("tablet"), "{page:?}");
     let all = devices(&site, "root");
@@ -95,10 +69,10 @@ fn devices_are_added_renamed_renewed_and_removed_with_a_code_that_is_fresh() {
     let name = all[0]["name"].as_str().unwrap();
 
     let page = browser.get(&format!("/devices/rename?id={}", ids[1]));
-    assert_eq!(shown(&page, "name"), "tablet");
+    assert_eq!(value(&page, "name"), "tablet");
     let page = browser.post("/devices/rename", &[("id", &ids[1]), ("name", name)]);
     assert!(page.says("has that name"), "{page:?}");
-    assert_eq!(shown(&page, "name"), name, "what was typed is kept");
+    assert_eq!(value(&page, "name"), name, "what was typed is kept");
     let page = browser.post("/devices/rename", &[("id", &ids[1]), ("name", "a <b>")]);
     assert!(
         page.says("a &#60;b&#62;") || page.says("a &lt;b&gt;"),
@@ -112,7 +86,7 @@ fn devices_are_added_renamed_renewed_and_removed_with_a_code_that_is_fresh() {
     );
     let page = browser.post("/devices/renew", &[("id", &ids[1])]);
     assert!(page.says("The old secret works until"), "{page:?}");
-    assert_ne!(secret(&page), added);
+    assert_ne!(secret_of(&page), added);
     assert!(browser.get("/devices").says("id=\"setup-pending\""));
     confirm(&mut browser, &page, 0);
     let all = devices(&site, "root");
@@ -141,7 +115,7 @@ fn devices_are_added_renamed_renewed_and_removed_with_a_code_that_is_fresh() {
 #[test]
 fn what_needs_a_code_asks_for_it_in_passing() {
     let site = Site::new();
-    let secret = site.enable();
+    let first = site.enable();
     site.daemon.midclt_ok(["2fa", "disable", "--yes"]);
     // Without a second factor nobody has given a code.
     let mut browser = site.root(None);
@@ -161,7 +135,7 @@ fn what_needs_a_code_asks_for_it_in_passing() {
     assert!(wrong.says("This code is wrong"), "{wrong:?}");
     assert!(wrong.says("value=\"tablet\"") && !wrong.says("000000"));
     assert_eq!(devices(&site, "root").len(), 1);
-    let code = code_at(&secret, now() + 30);
+    let code = code_at(&first, now() + 30);
     let page = browser.post("/devices/add", &[("name", "tablet"), ("code", &code)]);
     assert!(page.says("Secret of tablet"), "{page:?}");
 }
@@ -172,7 +146,7 @@ fn a_setup_is_given_up_and_a_device_that_works_is_not_given_up_so() {
     let first = site.enable();
     let mut browser = site.root(Some((&first, 0)));
     let page = browser.post("/devices/add", &[]);
-    let id = number(&page, "abandon");
+    let id = hidden(&page, "abandon", "id");
     let page = browser.post("/devices/setup/abandon", &[("id", &id)]);
     assert!(page.says("Nothing was set up"), "{page:?}");
     assert_eq!(devices(&site, "root").len(), 1);
@@ -185,8 +159,8 @@ fn a_setup_is_given_up_and_a_device_that_works_is_not_given_up_so() {
 #[test]
 fn recovery_codes_are_shown_until_they_are_saved_and_count_then() {
     let site = Site::new();
-    let secret = site.enable();
-    let mut browser = site.root(Some((&secret, 0)));
+    let first = site.enable();
+    let mut browser = site.root(Some((&first, 0)));
     assert!(browser.get("/devices").says("You have none"));
     assert!(browser.get("/devices/recovery").says("Ten codes are made"));
     let page = browser.post("/devices/recovery", &[]);
@@ -203,7 +177,7 @@ fn recovery_codes_are_shown_until_they_are_saved_and_count_then() {
     let page = browser.get("/devices");
     assert!(page.says("id=\"codes-pending\"") && !page.says(&codes[0]));
     let page = browser.get("/devices/recovery/codes");
-    let id = number(&page, "codes-saved");
+    let id = hidden(&page, "codes-saved", "id");
     let page = browser.post("/devices/recovery/saved", &[("id", &id)]);
     assert!(page.says("The new recovery codes count"), "{page:?}");
     assert!(page.says("10 left"), "{page:?}");

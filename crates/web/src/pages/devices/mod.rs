@@ -132,13 +132,14 @@ async fn show(visitor: Visitor) -> Result<Response, Problem> {
     let devices = own_devices(session).await?;
     let codes = codes::left(session).await?;
     let setup = setup::begun(session).await?;
+    let has_shown_codes = session.shown().kept.codes.is_some();
     let page = Page {
         has_active: devices.iter().any(|device| device.is_active),
         devices,
         setup: setup.map(|setup| setup.name),
         remaining: codes.get("remaining").and_then(Value::as_u64).unwrap_or(0),
         has_unsaved: codes.get("unsaved") == Some(&json!(true)),
-        has_shown_codes: session.shown().kept.codes.is_some(),
+        has_shown_codes,
         made: When::of(&codes, "created"),
         frame: visitor.frame(TITLE),
     };
