@@ -1,9 +1,9 @@
 //! What root can be given without the state: it is turned off, or one account is let in, by an override
 //! beside the state. For when nothing can be written: a full disk, a read-only one, a damaged database.
 
-use breakglass::Grant;
+use breakglass::{Grant, Moment};
 use serde_json::json;
-use twofactor::{AccountName, BypassUses, UnixTime};
+use twofactor::{AccountName, BypassUses, Clocks, UnixTime};
 
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
@@ -82,14 +82,17 @@ impl Emergency {
 
     /// What the override says.
     #[must_use]
-    pub fn grant(&self, now: UnixTime) -> Grant {
+    pub fn grant(&self, clocks: &Clocks) -> Grant {
         match self {
             Self::Off => Grant::Off,
             Self::Bypass {
                 username, minutes, ..
             } => Grant::Bypass {
                 account: username.as_str().to_owned(),
-                until: until(now, *minutes).as_secs(),
+                until: Moment {
+                    wall: until(clocks.wall, *minutes).as_secs(),
+                    of_boot: clocks.boot.secs.saturating_add(u64::from(*minutes) * 60),
+                },
             },
         }
     }
@@ -154,6 +157,7 @@ fn until(now: UnixTime, minutes: u32) -> UnixTime {
 mod tests {
     use nix::errno::Errno;
     use serde_json::Value;
+    use twofactor::{Boot, BootId};
 
     use super::*;
 
@@ -162,6 +166,17 @@ mod tests {
             panic!("not by position");
         };
         Emergency::of(method, &RawParams::Positional(values))
+    }
+
+    fn clocks(wall: UnixTime) -> Clocks {
+        Clocks {
+            wall,
+            boot: Boot {
+                id: BootId([7; 16]),
+                secs: 5000,
+            },
+            synchronised: true,
+        }
     }
 
     fn bypass(username: &str, minutes: u32) -> Emergency {
@@ -215,7 +230,7 @@ mod tests {
     #[test]
     fn what_takes_it_back() {
         let (update, delete) = ("auth.twofactor.update", "auth.twofactor.bypass.delete");
-        let bypass = bypass("root", 1).grant(UnixTime::EPOCH);
+        let bypass = bypass("root", 1).grant(&clocks(UnixTime::EPOCH));
         for (method, params, off, one) in [
             (update, json!([{"enabled": true}]), true, true),
             (update, json!([{"enabled": false}]), false, false),
@@ -239,16 +254,20 @@ mod tests {
     #[test]
     fn what_the_override_and_the_answer_say() {
         let now = UnixTime::from_secs(1_795_510_405);
-        assert_eq!(Emergency::Off.grant(now), Grant::Off);
+        assert_eq!(Emergency::Off.grant(&clocks(now)), Grant::Off);
         let answer = Emergency::Off.answer(now).unwrap();
         assert_eq!(answer.get(), r#"{"id":1,"enabled":false}"#);
         let alice = bypass("alice", 15);
-        let (account, until) = ("alice".to_owned(), 1_795_511_305);
-        assert_eq!(alice.grant(now), Grant::Bypass { account, until });
+        let until = Moment {
+            wall: 1_795_511_305,
+            of_boot: 5900,
+        };
+        let account = "alice".to_owned();
+        assert_eq!(alice.grant(&clocks(now)), Grant::Bypass { account, until });
         let answer: Value = serde_json::from_str(alice.answer(now).unwrap().get()).unwrap();
         assert_eq!(
             (&answer["id"], &answer["until"]),
-            (&json!(0), &json!(until))
+            (&json!(0), &json!(until.wall))
         );
         let alert = alice.alert("the disk is full");
         assert_eq!(alert.username(), Some("alice"));

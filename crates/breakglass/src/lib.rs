@@ -9,7 +9,7 @@ mod place;
 mod text;
 
 pub use place::{Place, Trouble};
-pub use text::{Grant, LONGEST_BYPASS_SECS, Malformed, Override};
+pub use text::{Grant, LONGEST_BYPASS_SECS, Malformed, Moment, Override};
 
 /// The directory, which the package makes at boot: root's, mode 0755.
 pub const DIRECTORY: &str = "/run/middleware-override";

@@ -4,10 +4,11 @@
 //! version 1
 //! boot 8f5b2c1e-0001-4002-8003-000000000004
 //! generation 7
-//! bypass alice 1795510405
+//! bypass alice 1795510405 4711
 //! ```
 //!
-//! The last line is `off`, or `bypass ACCOUNT UNTIL` with UNTIL in seconds since 1970, UTC.
+//! The last line is `off`, or `bypass ACCOUNT UNTIL SECOND`: UNTIL in seconds since 1970, UTC, and SECOND
+//! in seconds of this boot. Whichever comes first is its end, so that no clock that is set back prolongs it.
 
 use std::fmt::{self, Write};
 
@@ -30,6 +31,15 @@ pub struct Override {
     pub grant: Grant,
 }
 
+/// What the clocks show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Seconds since 1970, UTC, as somebody may have set them.
+    pub wall: u64,
+    /// Seconds of this boot, which nobody can set.
+    pub of_boot: u64,
+}
+
 /// What an override permits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Grant {
@@ -39,8 +49,8 @@ pub enum Grant {
     Bypass {
         /// Its canonical name.
         account: String,
-        /// The first second at which that is over, since 1970, UTC.
-        until: u64,
+        /// When that is over, by either clock.
+        until: Moment,
     },
 }
 
@@ -50,19 +60,35 @@ pub enum Grant {
 pub struct Malformed;
 
 impl Grant {
-    /// Whether an account is let in without a code at this time, in seconds since 1970, UTC.
+    /// Whether an account is let in without a code now.
     #[must_use]
-    pub fn permits(&self, account: &str, now: u64) -> bool {
+    pub fn permits(&self, account: &str, now: Moment) -> bool {
         match self {
             Self::Off => true,
             Self::Bypass {
                 account: permitted,
                 until,
-            } => {
-                let left = until.saturating_sub(now);
-                permitted == account && (1..=LONGEST_BYPASS_SECS).contains(&left)
-            }
+            } => permitted == account && until.is_soon_after(now),
         }
+    }
+}
+
+impl Moment {
+    /// Seconds from then until this has come, by the clock that it comes first on.
+    #[must_use]
+    pub const fn since(self, then: Self) -> u64 {
+        let (wall, of_boot) = (
+            self.wall.saturating_sub(then.wall),
+            self.of_boot.saturating_sub(then.of_boot),
+        );
+        if wall < of_boot { wall } else { of_boot }
+    }
+
+    /// Whether it is still to come on both clocks, and on none later than any bypass lasts.
+    fn is_soon_after(self, now: Self) -> bool {
+        let is_soon =
+            |end: u64, now: u64| (1..=LONGEST_BYPASS_SECS).contains(&end.saturating_sub(now));
+        is_soon(self.wall, now.wall) && is_soon(self.of_boot, now.of_boot)
     }
 }
 
@@ -75,7 +101,7 @@ impl Override {
         let grant = match &self.grant {
             Grant::Off => "off".to_owned(),
             Grant::Bypass { account, until } if is_name(account) => {
-                format!("bypass {account} {until}")
+                format!("bypass {account} {} {}", until.wall, until.of_boot)
             }
             Grant::Bypass { .. } => return Err(Malformed),
         };
@@ -114,13 +140,17 @@ fn read_grant(line: &str) -> Result<Grant, Malformed> {
     }
     let words = line.strip_prefix("bypass ").ok_or(Malformed)?;
     // A name may have spaces; a number has none.
-    let (account, until) = words.rsplit_once(' ').ok_or(Malformed)?;
+    let (words, of_boot) = words.rsplit_once(' ').ok_or(Malformed)?;
+    let (account, wall) = words.rsplit_once(' ').ok_or(Malformed)?;
     if !is_name(account) {
         return Err(Malformed);
     }
     Ok(Grant::Bypass {
         account: account.to_owned(),
-        until: number(until).ok_or(Malformed)?,
+        until: Moment {
+            wall: number(wall).ok_or(Malformed)?,
+            of_boot: number(of_boot).ok_or(Malformed)?,
+        },
     })
 }
 
@@ -158,9 +188,11 @@ mod tests {
     ]);
     const HEAD: &str = "version 1\nboot a1b2c3d4-0001-4002-8003-000000000004\n";
 
-    fn bypass(account: &str, until: u64) -> Grant {
-        let account = account.to_owned();
-        Grant::Bypass { account, until }
+    fn bypass(account: &str, wall: u64, of_boot: u64) -> Grant {
+        Grant::Bypass {
+            account: account.to_owned(),
+            until: Moment { wall, of_boot },
+        }
     }
 
     #[test]
@@ -169,13 +201,13 @@ mod tests {
             (0, Grant::Off, "generation 0\noff\n"),
             (
                 7,
-                bypass("alice", 1_795_510_405),
-                "generation 7\nbypass alice 1795510405\n",
+                bypass("alice", 1_795_510_405, 4711),
+                "generation 7\nbypass alice 1795510405 4711\n",
             ),
             (
                 u64::MAX,
-                bypass("EXAMPLE\\a b", 0),
-                "generation 18446744073709551615\nbypass EXAMPLE\\a b 0\n",
+                bypass("EXAMPLE\\a b", 0, u64::MAX),
+                "generation 18446744073709551615\nbypass EXAMPLE\\a b 0 18446744073709551615\n",
             ),
         ];
         for (generation, grant, tail) in cases {
@@ -215,13 +247,17 @@ mod tests {
             good.replace("off", "bypass"),
             good.replace("off", "bypass "),
             good.replace("off", "bypass alice"),
-            good.replace("off", "bypass  17"),
+            good.replace("off", "bypass  17 17"),
             good.replace("off", "bypass alice "),
             good.replace("off", "bypass alice soon"),
-            good.replace("off", "bypass  alice 17"),
-            good.replace("off", "bypass a/b 17"),
-            good.replace("off", "bypass a\tb 17"),
-            good.replace("off", &format!("bypass {} 17", "a".repeat(257))),
+            good.replace("off", "bypass alice 17"),
+            good.replace("off", "bypass alice 17 "),
+            good.replace("off", "bypass alice 17 soon"),
+            good.replace("off", "bypass alice soon 17"),
+            good.replace("off", "bypass  alice 17 17"),
+            good.replace("off", "bypass a/b 17 17"),
+            good.replace("off", "bypass a\tb 17 17"),
+            good.replace("off", &format!("bypass {} 17 17", "a".repeat(257))),
         ];
         for text in cases {
             assert_eq!(Override::of_text(&text), Err(Malformed), "{text:?}");
@@ -233,7 +269,7 @@ mod tests {
         for account in ["", " ", "a ", "a\nbypass b", "a/b", &"a".repeat(257)] {
             let written = Override {
                 generation: 1,
-                grant: bypass(account, 17),
+                grant: bypass(account, 17, 17),
             };
             assert_eq!(written.to_text(BOOT), Err(Malformed), "{account:?}");
         }
@@ -242,26 +278,48 @@ mod tests {
     #[test]
     fn a_bypass_is_for_one_account_and_some_time() {
         const NOW: u64 = 1_795_510_405;
+        const UP: u64 = 5000;
         let day = LONGEST_BYPASS_SECS;
+        let lasting = |account, secs: u64| bypass(account, NOW.saturating_add(secs), UP + secs);
         let cases = [
             (Grant::Off, "alice", true),
             (Grant::Off, "", true),
-            (bypass("alice", NOW + 1), "alice", true),
-            (bypass("alice", NOW + day), "alice", true),
-            (bypass("alice", NOW + 60), "bob", false),
-            (bypass("alice", NOW + 60), "Alice", false),
-            (bypass("alice", NOW + 60), "", false),
-            (bypass("alice", NOW), "alice", false),
-            (bypass("alice", 0), "alice", false),
-            (bypass("alice", NOW + day + 1), "alice", false),
-            (bypass("alice", u64::MAX), "alice", false),
+            (lasting("alice", 1), "alice", true),
+            (lasting("alice", day), "alice", true),
+            (lasting("alice", 60), "bob", false),
+            (lasting("alice", 60), "Alice", false),
+            (lasting("alice", 60), "", false),
+            (lasting("alice", 0), "alice", false),
+            (lasting("alice", day + 1), "alice", false),
+            (bypass("alice", 0, UP + 60), "alice", false),
+            (bypass("alice", NOW + 60, 0), "alice", false),
+            (bypass("alice", u64::MAX, UP + 60), "alice", false),
+            (bypass("alice", NOW + 60, u64::MAX), "alice", false),
         ];
+        let now = Moment {
+            wall: NOW,
+            of_boot: UP,
+        };
         for (grant, account, permitted) in cases {
-            assert_eq!(
-                grant.permits(account, NOW),
-                permitted,
-                "{grant:?} {account}"
-            );
+            let found = grant.permits(account, now);
+            assert_eq!(found, permitted, "{grant:?} {account}");
+        }
+    }
+
+    /// It ended with the wall clock alone, and so lasted as often as that was set back.
+    #[test]
+    fn a_clock_that_is_set_back_prolongs_no_bypass() {
+        let grant = bypass("alice", 1_795_511_305, 5900);
+        for (wall, of_boot, permitted) in [
+            (1_795_510_405, 5000, true),
+            (1_795_511_304, 5899, true),
+            (1_795_507_000, 5899, true),
+            (1_795_507_000, 5900, false),
+            (1_795_510_405, 90_000, false),
+            (1_795_511_305, 5001, false),
+        ] {
+            let now = Moment { wall, of_boot };
+            assert_eq!(grant.permits("alice", now), permitted, "{now:?}");
         }
     }
 }

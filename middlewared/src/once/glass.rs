@@ -32,7 +32,7 @@ pub(super) fn write(
     generation: u64,
 ) -> Result<Written, Trouble> {
     let before = before(clocks);
-    let grant = emergency.grant(clocks.wall);
+    let grant = emergency.grant(clocks);
     let written = match before.as_ref().map(|before| &before.grant) {
         Some(Grant::Bypass { account, .. }) if !is_for(&grant, account) => {
             Written::Replaced(account.clone())

@@ -1,8 +1,8 @@
 //! Root's override, which lies beside the state: obeyed at once, and made a part of the state as soon as
 //! that can be written.
 
-use breakglass::{Grant, LONGEST_BYPASS_SECS};
-use twofactor::{AccountName, Bypass, BypassMinutes, BypassUses};
+use breakglass::{Grant, LONGEST_BYPASS_SECS, Moment};
+use twofactor::{AccountName, Bypass, BypassMinutes, BypassUses, Clocks};
 
 use super::settings::Update;
 use super::whose::{self, Concern};
@@ -27,8 +27,8 @@ pub fn take_in() -> WriteCall {
 }
 
 /// The override counts no logins, so this one has as many as there can be.
-fn bypass(write: &mut Writing<'_, '_>, name: &str, until: u64) -> Result<bool, CallError> {
-    let left = until.saturating_sub(write.tx.now().as_secs());
+fn bypass(write: &mut Writing<'_, '_>, name: &str, until: Moment) -> Result<bool, CallError> {
+    let left = until.since(moment(write.clocks()));
     if left == 0 {
         return Ok(write.tx.take_override()?);
     }
@@ -62,4 +62,12 @@ fn bypass(write: &mut Writing<'_, '_>, name: &str, until: u64) -> Result<bool, C
     })?;
     whose::tell(write, Some(&account.name), Concern::Bypass)?;
     Ok(true)
+}
+
+/// What the clocks show, as an override tells of it.
+pub(crate) fn moment(clocks: &Clocks) -> Moment {
+    Moment {
+        wall: clocks.wall.as_secs(),
+        of_boot: clocks.boot.secs,
+    }
 }

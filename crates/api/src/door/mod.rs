@@ -25,7 +25,7 @@ pub(crate) use who::Who;
 
 use crate::CallError;
 use crate::alert::{Alert, AlertKind};
-use crate::auth_twofactor::{invite, trial};
+use crate::auth_twofactor::{invite, overriding, trial};
 use crate::clock_guard;
 use crate::lookup;
 use crate::method::{Reading, Writing};
@@ -235,7 +235,10 @@ pub(crate) fn not_asked(
     let Some(found) = read.tx.overriding().filter(|_| is_proven) else {
         return Ok(None);
     };
-    if !found.grant.permits(username, read.clocks.wall.as_secs()) {
+    if !found
+        .grant
+        .permits(username, overriding::moment(&read.clocks))
+    {
         return Ok(None);
     }
     tracing::warn!(service, "let in without a code, by root's override");

@@ -7,7 +7,7 @@ use nix::unistd::{geteuid, mkfifo};
 use tempfile::TempDir;
 
 use super::*;
-use crate::Grant;
+use crate::{Grant, Moment};
 
 const BOOT: BootId = BootId([7; 16]);
 
@@ -55,7 +55,10 @@ fn it_is_written_read_replaced_and_removed() {
         generation: 4,
         grant: Grant::Bypass {
             account: "alice".to_owned(),
-            until: 17,
+            until: Moment {
+                wall: 17,
+                of_boot: 18,
+            },
         },
     };
     place.write(BOOT, &next).unwrap();

@@ -1,6 +1,6 @@
 //! Root's override lies over everything that is stored, until it is taken in.
 
-use breakglass::{Grant, Override};
+use breakglass::{Grant, Moment, Override};
 use twofactor::BootId;
 
 use super::*;
@@ -94,7 +94,10 @@ fn a_bypass_turns_nothing_off() {
     let mut desk = desk();
     let grant = Grant::Bypass {
         account: "alice".to_owned(),
-        until: after(60).as_secs(),
+        until: Moment {
+            wall: after(60).as_secs(),
+            of_boot: CLOCKS.boot.secs + 60,
+        },
     };
     let found = Override {
         generation: 7,

@@ -103,8 +103,9 @@ impl Facts {
                     .to_owned()
             }
             Grant::Bypass { account, until } => format!(
-                "An override lets {account} in without a code until {until} (date -d @{until}), since \
-                 the state could not be written. To end it, as root: rm {FILE}"
+                "An override lets {account} in without a code until {0} (date -d @{0}), since \
+                 the state could not be written. To end it, as root: rm {FILE}",
+                until.wall
             ),
         })
     }
