@@ -12,6 +12,8 @@
 
 mod alarms;
 mod api;
+#[cfg(feature = "system")]
+mod browser;
 mod clocks;
 mod codes;
 mod contract;

@@ -15,15 +15,15 @@ use crate::support::code_at;
 use crate::web::keeper::{Keeper, WORD};
 
 /// A daemon, somebody who knows passwords, and the web service before them.
-struct Site {
-    web: Web,
-    daemon: Daemon,
+pub(crate) struct Site {
+    pub(crate) web: Web,
+    pub(crate) daemon: Daemon,
     keeper: Keeper,
 }
 
 impl Site {
     /// Members of nobody's group are administrators: root alone is.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("")
     }
 
@@ -56,7 +56,7 @@ impl Site {
     }
 
     /// Turns it on for root, who has a device then. Its secret.
-    fn enable(&self) -> String {
+    pub(crate) fn enable(&self) -> String {
         let mut root = self.daemon.connect();
         let changes = json!([{"enabled": true, "window": 10}]);
         let config = root.call("auth.twofactor.update", changes);
