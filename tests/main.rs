@@ -39,6 +39,7 @@ mod qr;
 #[cfg(feature = "system")]
 mod recovery;
 mod recovery_codes;
+mod remote;
 mod site;
 #[cfg(feature = "system")]
 mod ssh;

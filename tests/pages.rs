@@ -18,7 +18,7 @@ use crate::web::keeper::{Keeper, WORD};
 pub(crate) struct Site {
     pub(crate) web: Web,
     pub(crate) daemon: Daemon,
-    keeper: Keeper,
+    pub(crate) keeper: Keeper,
 }
 
 impl Site {

@@ -32,6 +32,9 @@ pub(crate) fn call(
     method: &str,
     params: &[Value],
 ) -> Result<Box<RawValue>, Error> {
+    if let Some(remote) = &connection.remote {
+        return remote.call(limit, method, params);
+    }
     let Some(once) = stand_in(connection, method) else {
         return ask(connection, limit, method, params);
     };

@@ -6,7 +6,8 @@ use crate::cli::{CallArgs, Connection};
 use serde_json::Value;
 
 use crate::contract::{Contract, example, in_words, member};
-use crate::failure::{Failure, Request};
+use crate::failure::Failure;
+use crate::remote::Login;
 use crate::{ask, output, result, twofactor, words};
 
 /// Calls one method.
@@ -16,15 +17,11 @@ pub(crate) fn run(connection: &Connection, args: CallArgs) -> Result<(), Failure
     if let (Some(understood), false) = (&params.understood, connection.quiet) {
         output::note(understood);
     }
+    let command = format!("call {}", args.method);
+    let request = connection.request(&command, limit);
+    connection.begin(Login::Wanted, &request)?;
     let answer = ask::call(connection, limit, &args.method, &params.values);
     let raw = answer.map_err(|error| {
-        let command = format!("call {}", args.method);
-        let request = Request {
-            command: &command,
-            socket: &connection.socket,
-            seconds: limit.as_secs(),
-            quiet: connection.quiet,
-        };
         let mut failure = request.failed(&error);
         if !connection.quiet {
             failure

@@ -1,15 +1,17 @@
 //! The command line. Doc comments here are the help, the man page and the completion.
 
 use std::cell::Cell;
-use std::ffi::OsString;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::Duration;
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use client::{Client, Deadline, Error};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, Request};
 use crate::output;
+use crate::remote::{Address, Login, Remote, RemoteArgs};
 use crate::twofactor::TwoFactor;
 
 const CALL_SECONDS: u64 = 60;
@@ -63,10 +65,10 @@ pub(crate) struct Cli {
 #[derive(Debug, Args)]
 pub(crate) struct ConnectionArgs {
     /// The daemon's socket, as a path or a ws+unix URI
-    #[arg(short, long, global = true, value_name = "SOCKET", value_parser = socket_path)]
+    #[arg(short, long, global = true, value_name = "SOCKET", value_parser = place)]
     #[arg(env = "MIDDLEWARED_SOCKET", hide_env = true)]
     #[arg(default_value = client::DEFAULT_SOCKET, hide_default_value = true)]
-    uri: PathBuf,
+    uri: Place,
     /// Give up after this many seconds; 0 means 60
     #[arg(
         short,
@@ -81,29 +83,19 @@ pub(crate) struct ConnectionArgs {
     quiet: bool,
 }
 
-// What the original needs for other machines; not part of our command line, but understood. Logins
-// are refused with the reason, and what only makes sense with TLS does no harm. No doc comment: it
-// would become the text of `midclt --help`.
-#[derive(Debug, Args)]
-pub(crate) struct RemoteArgs {
-    #[arg(short = 'U', long, hide = true)]
-    username: Option<OsString>,
-    #[arg(short = 'P', long, hide = true)]
-    password: Option<OsString>,
-    #[arg(short = 'K', long, hide = true)]
-    api_key: Option<OsString>,
-    #[arg(long, hide = true)]
-    insecure: bool,
-    #[arg(long, hide = true)]
-    no_channel_binding: bool,
-    #[arg(long, hide = true)]
-    plain: bool,
+/// Where the daemon is.
+#[derive(Debug, Clone)]
+enum Place {
+    Socket(PathBuf),
+    Machine(Address),
 }
 
 /// What is left of the connection options once they are checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
+    /// The socket; of another machine its URI, for people.
     pub(crate) socket: PathBuf,
+    pub(crate) remote: Option<Rc<Remote>>,
     pub(crate) quiet: bool,
     timeout: Option<u64>,
     /// The daemon was asked once, and did not answer: then it is not waited for again.
@@ -207,31 +199,56 @@ pub(crate) enum CompletionShell {
     Fish,
 }
 
-impl RemoteArgs {
-    /// Refuses what a local socket has no use for.
-    pub(crate) fn refuse_login(&self) -> Result<(), Failure> {
-        if self.username.is_none() && self.password.is_none() && self.api_key.is_none() {
-            return Ok(());
-        }
-        Err(Failure::usage(
-            "-U, -P and -K are not used here: root needs no login on this machine's own socket; \
-             run midclt as root, without them",
-        ))
-    }
-}
-
-impl From<ConnectionArgs> for Connection {
-    fn from(args: ConnectionArgs) -> Self {
-        Self {
-            socket: args.uri,
+impl Connection {
+    /// Puts together what the options say, as far as it makes sense.
+    pub(crate) fn new(args: ConnectionArgs, remote: RemoteArgs) -> Result<Self, Failure> {
+        let (socket, remote) = match args.uri {
+            Place::Socket(socket) => {
+                remote.refuse_login()?;
+                (socket, None)
+            }
+            Place::Machine(address) => {
+                let shown = address.uri().into();
+                (shown, Some(Rc::new(remote.reach(address)?)))
+            }
+        };
+        Ok(Self {
+            socket,
+            remote,
             quiet: args.quiet,
             timeout: args.timeout,
             was_in_vain: Cell::new(false),
+        })
+    }
+
+    /// Connects and signs in, if that is on another machine: what went wrong there has its own words.
+    pub(crate) fn begin(&self, login: Login, request: &Request<'_>) -> Result<(), Failure> {
+        let limit = Duration::from_secs(request.seconds);
+        match &self.remote {
+            Some(remote) => remote.begin(login, (request, limit)),
+            None => Ok(()),
         }
     }
-}
 
-impl Connection {
+    /// The connection to the daemon. One to another machine is there once, after [`Connection::begin`].
+    pub(crate) fn open(&self, deadline: Deadline) -> Result<Client, Error> {
+        match &self.remote {
+            Some(remote) => remote.take(deadline),
+            None => Client::connect(&self.socket, deadline),
+        }
+    }
+
+    /// A request, for when it fails.
+    pub(crate) fn request<'a>(&'a self, command: &'a str, limit: Duration) -> Request<'a> {
+        Request {
+            command,
+            socket: &self.socket,
+            is_remote: self.remote.is_some(),
+            seconds: limit.as_secs(),
+            quiet: self.quiet,
+        }
+    }
+
     /// The time for one call: the option nearest to it, else the global one, else `default_seconds`.
     pub(crate) fn time_limit(&self, own: Option<u64>, default_seconds: u64) -> Duration {
         let seconds = own.or(self.timeout).filter(|&seconds| seconds != 0);
@@ -259,16 +276,21 @@ impl Connection {
     }
 }
 
-fn socket_path(uri: &str) -> Result<PathBuf, String> {
+fn place(uri: &str) -> Result<Place, String> {
     let path = match uri.split_once("://") {
         Some(("ws+unix" | "unix", path)) => path,
-        Some(_) => return Err("only this machine's socket can be reached: ws+unix://PATH".into()),
+        Some(("wss", rest)) => return Address::parse(rest).map(Place::Machine),
+        Some(("ws", _)) => {
+            let why = "without TLS everybody on the way could read it: wss://HOST/api/current";
+            return Err(why.into());
+        }
+        Some(_) => return Err("a socket, ws+unix://PATH, or wss://HOST/api/current".into()),
         None => uri,
     };
     if path.is_empty() {
         return Err("the path of the socket is missing".into());
     }
-    Ok(path.into())
+    Ok(Place::Socket(path.into()))
 }
 
 /// What clap has to say: help and version are no failure, the rest is wrong usage.
@@ -290,7 +312,7 @@ pub(crate) fn usage_failure(error: &clap::Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
+    use clap::{CommandFactory, FromArgMatches};
 
     #[test]
     fn the_command_line_is_consistent() {
@@ -300,17 +322,23 @@ mod tests {
     #[test]
     fn sockets() {
         let check = |uri: &str, expected: Result<&str, &str>| {
-            let found = socket_path(uri);
-            let found = found.as_ref().map(|path| path.to_str().unwrap());
+            let found = match place(uri) {
+                Ok(Place::Socket(path)) => Ok(path.display().to_string()),
+                Ok(Place::Machine(address)) => Ok(address.uri()),
+                Err(why) => Err(why),
+            };
+            let found = found.as_ref().map(String::as_str);
             assert_eq!(found.map_err(String::as_str), expected, "{uri}");
         };
         check("/run/x.sock", Ok("/run/x.sock"));
         check("x.sock", Ok("x.sock"));
         check("ws+unix:///run/x.sock", Ok("/run/x.sock"));
         check("unix:///run/x.sock", Ok("/run/x.sock"));
-        let remote = Err("only this machine's socket can be reached: ws+unix://PATH");
-        check("ws://nas/websocket", remote);
-        check("wss://nas/api/current", remote);
+        let plain = "without TLS everybody on the way could read it: wss://HOST/api/current";
+        check("ws://nas/websocket", Err(plain));
+        check("wss://nas:8443", Ok("wss://nas:8443/api/current"));
+        let neither = "a socket, ws+unix://PATH, or wss://HOST/api/current";
+        check("https://nas/api/current", Err(neither));
         check("ws+unix://", Err("the path of the socket is missing"));
         check("", Err("the path of the socket is missing"));
     }
@@ -319,7 +347,10 @@ mod tests {
     fn time_limits() {
         let check = |line: &str, seconds: u64| {
             let cli = Cli::try_parse_from(line.split(' ')).unwrap();
-            let connection = Connection::from(cli.connection);
+            let remote = RemoteArgs::augment_args(Cli::command());
+            let remote = remote.get_matches_from(["midclt"]);
+            let remote = RemoteArgs::from_arg_matches(&remote).unwrap();
+            let connection = Connection::new(cli.connection, remote).unwrap();
             let Some(Command::Call(args)) = cli.command else {
                 panic!("{line}")
             };

@@ -14,6 +14,13 @@ use crate::result::to_repr;
 /// The line that scripts for the original look for.
 const CALL_NOT_RUNNING: &str = "Failed to run middleware call. Daemon not running?";
 
+/// The other machine's service answers to certain names only.
+const NOT_ITS_NAME: &str = "midclt: middlewared-web does not go by this name there: add it to hosts in \
+                            its /etc/middlewared/web.toml";
+
+/// The errno of the original for a stranger.
+const NOT_SIGNED_IN: i32 = 207;
+
 /// The end of a command that did not succeed.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Failure {
@@ -74,6 +81,8 @@ pub(crate) struct Request<'a> {
     pub(crate) command: &'a str,
     /// The socket.
     pub(crate) socket: &'a Path,
+    /// Whether that is another machine's URI.
+    pub(crate) is_remote: bool,
     /// The seconds that were waited.
     pub(crate) seconds: u64,
     /// Whether errors of the API are kept silent.
@@ -87,7 +96,10 @@ impl Request<'_> {
             Error::Call(error) => return self.refused(error),
             Error::NotRunning { absence, .. } => return self.not_running(*absence),
             Error::Closed { code, reason } => return self.closed(*code, reason.as_deref()),
-            Error::PermissionDenied { .. } | Error::Refused(403) => self.needs_root(),
+            Error::Refused(421) if self.is_remote => NOT_ITS_NAME.to_owned(),
+            Error::PermissionDenied { .. } | Error::Refused(403) if !self.is_remote => {
+                self.needs_root()
+            }
             Error::Refused(status) => format!(
                 "midclt: {} answers with HTTP status {status}: is it middlewared's socket?",
                 self.socket.display()
@@ -122,7 +134,9 @@ impl Request<'_> {
             "midclt: middlewared did not answer within {} s",
             self.seconds
         );
-        let cure = if has_unit() {
+        let cure = if self.is_remote {
+            return Failure::lines(first.into_iter().chain([line]));
+        } else if has_unit() {
             "midclt: where it hangs: systemctl restart middlewared"
         } else {
             "midclt: where it hangs: kill -9 \"$(cat /var/lib/middlewared/lock)\", then as root: \
@@ -160,8 +174,10 @@ impl Request<'_> {
                 exit: 1,
             };
         }
-        let not_root =
-            error.errno() == Some(Errno::EACCES as i32) && !nix::unistd::geteuid().is_root();
+        let not_root = error.errno() == Some(Errno::EACCES as i32)
+            && !self.is_remote
+            && !nix::unistd::geteuid().is_root();
+        let stranger = self.is_remote && error.errno() == Some(NOT_SIGNED_IN);
         let lines = if self.command.starts_with("2fa ") {
             commands::lines_for_people(error)
         } else {
@@ -169,6 +185,7 @@ impl Request<'_> {
         };
         Failure::lines(lines)
             .and(not_root.then(|| self.needs_root()))
+            .and(stranger.then(|| "midclt: sign in with -U USER".to_owned()))
             .and(self.meant(error))
     }
 
@@ -240,6 +257,7 @@ mod tests {
         let request = Request {
             command,
             socket: Path::new(socket),
+            is_remote: false,
             seconds: 60,
             quiet: false,
         };
@@ -362,6 +380,7 @@ mod tests {
         let request = Request {
             command: "call a.b",
             socket: Path::new("/x"),
+            is_remote: false,
             seconds: 1,
             quiet: true,
         };

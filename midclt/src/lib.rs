@@ -18,7 +18,9 @@ mod layout;
 mod methods;
 mod once;
 mod output;
+mod piped;
 mod random;
+mod remote;
 mod result;
 mod subscribe;
 mod terminal;
@@ -31,8 +33,9 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches};
 
-use crate::cli::{Cli, Command, Connection, RemoteArgs};
+use crate::cli::{Cli, Command, Connection};
 use crate::failure::Failure;
+use crate::remote::RemoteArgs;
 
 pub use crate::completion::script as completion_script;
 
@@ -56,23 +59,28 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     }
 }
 
+/// Most of these commands change files of the machine they run on.
+const LOCAL: &str = "this command is for the machine it runs on; on another one there are call, \
+                     subscribe, methods and ping";
+
 fn try_run(args: Vec<OsString>) -> Result<(), Failure> {
     let usage = |error| cli::usage_failure(&error);
     let matches = RemoteArgs::augment_args(command())
         .try_get_matches_from(args)
         .map_err(usage)?;
-    RemoteArgs::from_arg_matches(&matches)
-        .map_err(usage)?
-        .refuse_login()?;
+    let remote = RemoteArgs::from_arg_matches(&matches).map_err(usage)?;
     let cli = Cli::from_arg_matches(&matches).map_err(usage)?;
-    let connection = Connection::from(cli.connection);
+    let connection = Connection::new(cli.connection, remote)?;
     match cli.command {
         None => output::text(&command().render_help().to_string()),
         Some(Command::Call(args)) => call::run(&connection, args),
         Some(Command::Ping(args)) => wait::ping(&connection, &args),
-        Some(Command::Waitready(args)) => wait::until_ready(&connection, &args),
         Some(Command::Subscribe(args)) => subscribe::run(&connection, &args),
         Some(Command::Methods(args)) => methods::run(&connection, &args),
+        Some(Command::Waitready(_) | Command::TwoFactor(_)) if connection.remote.is_some() => {
+            Err(Failure::usage(LOCAL))
+        }
+        Some(Command::Waitready(args)) => wait::until_ready(&connection, &args),
         Some(Command::TwoFactor(command)) => twofactor::run(&connection, command),
         Some(Command::Completion(args)) => completion::run(&args),
     }

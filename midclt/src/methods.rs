@@ -1,24 +1,21 @@
 //! `midclt methods`: what the running daemon can do.
 
-use client::{Client, Deadline};
+use client::Deadline;
 use serde_json::{Map, Value};
 
 use crate::cli::{Connection, MethodsArgs};
-use crate::failure::{Failure, Request};
+use crate::failure::Failure;
 use crate::layout::wrap;
 use crate::output;
+use crate::remote::Login;
 use crate::terminal::Screen;
 
 /// Lists the methods whose names start with the prefix.
 pub(crate) fn run(connection: &Connection, args: &MethodsArgs) -> Result<(), Failure> {
     let limit = connection.call_limit(None);
-    let request = Request {
-        command: "methods",
-        socket: &connection.socket,
-        seconds: limit.as_secs(),
-        quiet: connection.quiet,
-    };
-    let answer = Client::connect(&connection.socket, Deadline::after(limit))
+    let request = connection.request("methods", limit);
+    connection.begin(Login::Wanted, &request)?;
+    let answer = (connection.open(Deadline::after(limit)))
         .and_then(|mut client| client.call("core.get_methods", &[0; 0]))
         .map_err(|error| request.failed(&error))?;
     let Ok(methods) = serde_json::from_str::<Map<String, Value>>(answer.get()) else {

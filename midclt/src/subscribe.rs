@@ -1,27 +1,25 @@
 //! `midclt subscribe`: one line for each event.
 
-use client::{CallError, Client, Deadline, Error, Event};
+use client::{CallError, Deadline, Error, Event};
 use serde_json::Value;
 
 use crate::cli::{Connection, SubscribeArgs};
 use crate::failure::{Failure, Request};
+use crate::remote::Login;
 use crate::{output, result};
 
 /// Prints events until the asked number, the time, or the daemon ends it.
 pub(crate) fn run(connection: &Connection, args: &SubscribeArgs) -> Result<(), Failure> {
     let limit = connection.call_limit(None);
-    let request = Request {
-        command: &format!("subscribe {}", args.event),
-        socket: &connection.socket,
-        seconds: limit.as_secs(),
-        quiet: connection.quiet,
-    };
+    let command = format!("subscribe {}", args.event);
+    let request = connection.request(&command, limit);
+    connection.begin(Login::Wanted, &request)?;
     let end = args.timeout.filter(|&seconds| seconds != 0);
     let end = end.map_or(Deadline::never(), |s| {
         Deadline::after(std::time::Duration::from_secs(s))
     });
-    let mut client = Client::connect(&connection.socket, end.at_most(limit))
-        .map_err(|error| request.failed(&error))?;
+    let mut client =
+        (connection.open(end.at_most(limit))).map_err(|error| request.failed(&error))?;
     client
         .subscribe(&args.event)
         .map_err(|error| request.failed(&error))?;

@@ -1,13 +1,13 @@
 //! `midclt ping` and `midclt waitready`.
 
-use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
-use client::{Client, Deadline, Error};
+use client::{Deadline, Error};
 
 use crate::cli::{Connection, PingArgs, WaitreadyArgs};
-use crate::failure::{Failure, Request};
+use crate::failure::Failure;
+use crate::remote::Login;
 use crate::{output, result};
 
 const PING_SECONDS: u64 = 10;
@@ -19,8 +19,10 @@ const TRY: Duration = Duration::from_secs(5);
 /// Asks once, and prints the answer.
 pub(crate) fn ping(connection: &Connection, args: &PingArgs) -> Result<(), Failure> {
     let limit = connection.time_limit(args.timeout, PING_SECONDS);
-    let answer = ask(&connection.socket, Deadline::after(limit));
-    output::line(&answer.map_err(|error| said("ping", connection, limit, &error))?)
+    let request = connection.request("ping", limit);
+    connection.begin(Login::Needless, &request)?;
+    let answer = ask(connection, Deadline::after(limit));
+    output::line(&answer.map_err(|error| request.failed(&error))?)
 }
 
 /// Asks until there is an answer. Prints nothing: the exit status is the answer.
@@ -29,7 +31,7 @@ pub(crate) fn until_ready(connection: &Connection, args: &WaitreadyArgs) -> Resu
     let deadline = Deadline::after(limit);
     let mut pause = Duration::from_millis(10);
     loop {
-        let Err(error) = ask(&connection.socket, deadline.at_most(TRY)) else {
+        let Err(error) = ask(connection, deadline.at_most(TRY)) else {
             return Ok(());
         };
         // Waiting makes nobody root.
@@ -41,23 +43,13 @@ pub(crate) fn until_ready(connection: &Connection, args: &WaitreadyArgs) -> Resu
             sleep(pause);
         }
         if hopeless || deadline.expired() {
-            return Err(said("waitready", connection, limit, &error));
+            return Err(connection.request("waitready", limit).failed(&error));
         }
         pause = (pause * 2).min(Duration::from_millis(250));
     }
 }
 
-fn ask(socket: &Path, deadline: Deadline) -> Result<String, Error> {
-    let answer = Client::connect(socket, deadline)?.call("core.ping", &[0; 0])?;
+fn ask(connection: &Connection, deadline: Deadline) -> Result<String, Error> {
+    let answer = connection.open(deadline)?.call("core.ping", &[0; 0])?;
     Ok(result::to_line(&answer))
-}
-
-fn said(command: &str, connection: &Connection, limit: Duration, error: &Error) -> Failure {
-    let request = Request {
-        command,
-        socket: &connection.socket,
-        seconds: limit.as_secs(),
-        quiet: connection.quiet,
-    };
-    request.failed(error)
 }

@@ -42,7 +42,12 @@ fn removing_keeps_the_state_and_purging_removes_it() {
 
     let alone = container.run(["dpkg", "--remove", "middlewared"]);
     assert!(!alone.status.success(), "the module would refuse everybody");
-    let all = ["libpam-middleware", "middlewared", "midclt"];
+    let all = [
+        "libpam-middleware",
+        "middlewared",
+        "midclt-remote",
+        "midclt",
+    ];
     container.run_ok(["dpkg", "--remove"].iter().chain(&all));
     assert!(!exists(&container, SOCKET));
     assert_eq!(
@@ -91,6 +96,7 @@ fn removing_keeps_the_state_and_purging_removes_it() {
         "-W",
         "middlewared",
         "midclt",
+        "midclt-remote",
         "libpam-middleware",
     ]);
     assert_eq!(String::from_utf8_lossy(&left.stdout), "");

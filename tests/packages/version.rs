@@ -92,6 +92,7 @@ fn the_programs_know_their_version() {
     for (name, program) in [
         ("middlewared", binaries::middlewared()),
         ("midclt", binaries::midclt()),
+        ("midclt-remote", binaries::directory().join("midclt-remote")),
     ] {
         let said = run(Command::new(program).arg("--version"));
         assert!(

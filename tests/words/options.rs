@@ -62,7 +62,11 @@ fn wrong_usage_exits_2_and_sends_nothing() {
         "midclt auth.twofactor.config",
         "midclt call auth.twofactor.config",
     );
-    check("midclt -u ws://nas/websocket ping", "this machine's socket");
+    check("midclt -u ws://nas/websocket ping", "without TLS");
+    check(
+        "midclt -u wss://nas/api/current 2fa status",
+        "for the machine it runs on",
+    );
     check("midclt subscribe -n 0 x", "0");
     check("midclt -U root -P x call a.b", "without them");
     assert!(stub.taken().is_empty());

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::fmt;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ const MAX_RESTARTS: u32 = 3;
 
 /// An open connection; one call at a time.
 pub struct Client {
-    path: PathBuf,
+    /// Where its successor is, if it has one.
+    path: Option<PathBuf>,
     socket: WebSocket<TimedStream>,
     last_id: u64,
     has_subscribed: bool,
@@ -108,22 +110,27 @@ impl Client {
 
     fn open(path: &Path, deadline: Deadline) -> Result<Self, Error> {
         let stream = dial(path, deadline)?;
-        let config = WebSocketConfig::default()
-            .read_buffer_size(4096)
-            .write_buffer_size(0)
-            .max_message_size(Some(MAX_REPLY_BYTES))
-            .max_frame_size(Some(MAX_REPLY_BYTES));
-        match client_with_config("ws://localhost/api/current", stream, Some(config)) {
-            Ok((socket, _)) => Ok(Self {
-                path: path.to_owned(),
-                socket,
-                last_id: 0,
-                has_subscribed: false,
-                early: VecDeque::new(),
-            }),
-            // A blocking stream is interrupted by its own timeout only.
-            Err(HandshakeError::Interrupted(_)) => Err(Error::Timeout),
-            Err(HandshakeError::Failure(error)) => Err(sort(error)),
+        let socket = upgrade(stream, "localhost")?;
+        Ok(Self::new(Some(path.to_owned()), socket))
+    }
+
+    /// Upgrades a stream to the machine of this name and port, which somebody else has connected. Nothing
+    /// follows a daemon that restarts there: whoever was signed in is not any more.
+    ///
+    /// # Errors
+    /// Everything but [`Error::Call`].
+    pub fn over(stream: UnixStream, authority: &str, deadline: Deadline) -> Result<Self, Error> {
+        let socket = upgrade(TimedStream::new(stream, deadline), authority)?;
+        Ok(Self::new(None, socket))
+    }
+
+    fn new(path: Option<PathBuf>, socket: WebSocket<TimedStream>) -> Self {
+        Self {
+            path,
+            socket,
+            last_id: 0,
+            has_subscribed: false,
+            early: VecDeque::new(),
         }
     }
 
@@ -156,10 +163,13 @@ impl Client {
         loop {
             match self.ask(method, params) {
                 Err(Fate::Unheard(error)) if restarts < MAX_RESTARTS && !self.has_subscribed => {
+                    let Some(path) = self.path.clone() else {
+                        return Err(error);
+                    };
                     restarts += 1;
                     // The goodbye that it waits for; it is going either way.
                     let _ = self.socket.flush();
-                    let next = Self::connect(&self.path, self.socket.get_ref().deadline)?;
+                    let next = Self::connect(&path, self.socket.get_ref().deadline)?;
                     // Whoever has looked at who serves the socket has looked at the one before.
                     if next.peer_uid()? != self.peer_uid()? {
                         return Err(error);
@@ -288,6 +298,21 @@ impl Drop for Client {
             // The connection ends either way; there is nobody left to tell.
             let _ = self.socket.close(Some(normal));
         }
+    }
+}
+
+fn upgrade(stream: TimedStream, authority: &str) -> Result<WebSocket<TimedStream>, Error> {
+    let config = WebSocketConfig::default()
+        .read_buffer_size(4096)
+        .write_buffer_size(0)
+        .max_message_size(Some(MAX_REPLY_BYTES))
+        .max_frame_size(Some(MAX_REPLY_BYTES));
+    let uri = format!("ws://{authority}/api/current");
+    match client_with_config(uri, stream, Some(config)) {
+        Ok((socket, _)) => Ok(socket),
+        // A blocking stream is interrupted by its own timeout only.
+        Err(HandshakeError::Interrupted(_)) => Err(Error::Timeout),
+        Err(HandshakeError::Failure(error)) => Err(sort(error)),
     }
 }
 

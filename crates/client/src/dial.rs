@@ -35,10 +35,7 @@ pub(crate) fn dial(path: &Path, deadline: Deadline) -> Result<TimedStream, Error
         }
         match connect(std::os::fd::AsRawFd::as_raw_fd(&fd), &address) {
             Ok(()) => {
-                return Ok(TimedStream {
-                    inner: UnixStream::from(fd),
-                    deadline,
-                });
+                return Ok(TimedStream::new(UnixStream::from(fd), deadline));
             }
             // A stopped and continued process gets EINTR here even without a handler, signal(7).
             Err(Errno::EINTR) => {}
@@ -72,6 +69,10 @@ pub(crate) struct TimedStream {
 }
 
 impl TimedStream {
+    pub(crate) const fn new(inner: UnixStream, deadline: Deadline) -> Self {
+        Self { inner, deadline }
+    }
+
     /// Who has called listen(2) on the other end.
     pub(crate) fn peer_uid(&self) -> io::Result<u32> {
         let peer = getsockopt(&self.inner, sockopt::PeerCredentials)?;

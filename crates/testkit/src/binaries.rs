@@ -107,7 +107,15 @@ fn build(directory: &Path) {
         None => panic!("{} names no profile", directory.display()),
     };
     let target = directory.parent().expect("a target directory");
-    let packages = ["middlewared", "midclt", "pam", "pamtry", "password", "web"];
+    let packages = [
+        "middlewared",
+        "midclt",
+        "pam",
+        "pamtry",
+        "password",
+        "remote",
+        "web",
+    ];
     let mut build = cargo("build", target);
     build.args(["--profile", profile]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 
 use super::off;
 use crate::cli::Connection;
-use crate::failure::{Failure, Request};
+use crate::failure::Failure;
 use crate::{ask, output, result};
 
 /// The daemon, for one command.
@@ -81,13 +81,8 @@ impl<'a> Daemon<'a> {
 
     /// Puts an error into words.
     pub(super) fn failure(&self, error: &Error) -> Failure {
-        let request = Request {
-            command: self.command,
-            socket: &self.connection.socket,
-            seconds: self.connection.call_limit(None).as_secs(),
-            quiet: self.connection.quiet,
-        };
-        request.failed(error)
+        let limit = self.connection.call_limit(None);
+        self.connection.request(self.command, limit).failed(error)
     }
 
     /// Lines on stderr about something that was done; `-q` keeps them away.

@@ -41,6 +41,7 @@ use crate::cli::Connection;
 use crate::failure::Failure;
 
 pub(crate) use self::off::remind as remind_of_off;
+pub(crate) use self::talk::{can_ask, hidden};
 
 /// Two-factor authentication, for people
 #[derive(Debug, Subcommand)]

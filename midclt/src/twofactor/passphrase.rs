@@ -1,17 +1,12 @@
 //! The passphrase of an export: typed without being shown, or read from a script's pipe. Never an
 //! argument: those are for everybody to see.
 
-use std::io::{Read, stdin};
-
 use clap::Args;
 use zeroize::Zeroizing;
 
 use super::talk;
 use crate::failure::Failure;
-use crate::output;
-
-/// More is not read. It is also what a terminal gives at most.
-const MOST_BYTES: u64 = 1024;
+use crate::{output, piped};
 
 /// Where the passphrase comes from.
 #[derive(Debug, Args)]
@@ -50,7 +45,7 @@ impl PassphraseArg {
     pub(super) fn known(&self) -> Result<Passphrase, Failure> {
         self.check()?;
         if self.passphrase_stdin {
-            return piped();
+            return piped::line("passphrase").map(Passphrase);
         }
         talk::hidden("Its passphrase (it is not shown): ").map(Passphrase)
     }
@@ -59,7 +54,7 @@ impl PassphraseArg {
     pub(super) fn chosen(&self) -> Result<Passphrase, Failure> {
         self.check()?;
         if self.passphrase_stdin {
-            let passphrase = piped()?;
+            let passphrase = piped::line("passphrase").map(Passphrase)?;
             return if passphrase.is_long_enough() {
                 Ok(passphrase)
             } else {
@@ -86,24 +81,4 @@ impl PassphraseArg {
 fn too_short() -> String {
     let least = export::LEAST_CHARACTERS;
     format!("the passphrase is too short: at least {least} characters")
-}
-
-/// The first line of standard input.
-fn piped() -> Result<Passphrase, Failure> {
-    let mut bytes = Zeroizing::new(Vec::new());
-    let read = stdin().take(MOST_BYTES + 1).read_to_end(&mut bytes);
-    read.map_err(|error| Failure::told(format!("midclt: cannot read the passphrase: {error}")))?;
-    let line = bytes
-        .split(|byte| *byte == b'\n')
-        .next()
-        .unwrap_or_default();
-    let line = line.strip_suffix(b"\r").unwrap_or(line);
-    match std::str::from_utf8(line) {
-        Ok(text) if text.len() as u64 <= MOST_BYTES => {
-            Ok(Passphrase(Zeroizing::new(text.to_owned())))
-        }
-        _ => Err(Failure::told(
-            "midclt: the passphrase is no text of at most 1024 bytes",
-        )),
-    }
 }

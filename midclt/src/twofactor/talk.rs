@@ -9,7 +9,7 @@ use crate::keyboard::{self, Typed};
 use crate::output;
 
 /// Whether there is somebody to ask: one who reads the question and can type the answer.
-pub(super) fn can_ask() -> bool {
+pub(crate) fn can_ask() -> bool {
     stdin().is_terminal() && stderr().is_terminal()
 }
 
@@ -89,7 +89,7 @@ pub(super) fn text(question: &str) -> Result<String, Failure> {
 const INTERRUPTED: u8 = 130;
 
 /// Asks for a line that is not shown, spaces and all.
-pub(super) fn hidden(question: &str) -> Result<Zeroizing<String>, Failure> {
+pub(crate) fn hidden(question: &str) -> Result<Zeroizing<String>, Failure> {
     let typed = keyboard::read_hidden(|| output::question(question));
     output::note("");
     answered(typed).map(Zeroizing::new)

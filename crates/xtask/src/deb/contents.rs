@@ -163,6 +163,29 @@ pub(super) const PACKAGES: &[Package] = &[
         ],
     },
     Package {
+        name: "midclt-remote",
+        files: &[
+            file(Program("midclt-remote"), "usr/lib/midclt/midclt-remote"),
+            file(
+                Gzip("CHANGELOG.md"),
+                "usr/share/doc/midclt-remote/changelog.gz",
+            ),
+            file(Changelog, "usr/share/doc/midclt-remote/changelog.Debian.gz"),
+            file(
+                Copy("packaging/debian/copyright"),
+                "usr/share/doc/midclt-remote/copyright",
+            ),
+            file(
+                Crates("remote"),
+                "usr/share/doc/midclt-remote/crates.txt.gz",
+            ),
+            file(
+                Copy("packaging/debian/lintian-overrides"),
+                "usr/share/lintian/overrides/midclt-remote",
+            ),
+        ],
+    },
+    Package {
         name: "libpam-middleware",
         files: &[
             file(

@@ -23,12 +23,19 @@ pub(super) fn build_for_release(root: &Path, scratch: &Path) -> Result<PathBuf> 
         "pam",
         "-p",
         "password",
+        "-p",
+        "remote",
     ];
     cargo(root, ["build", "--release"].into_iter().chain(packages))?;
-    // PAM loads its modules: so these two cannot be linked statically.
+    // PAM loads its modules, and names of machines are looked up by what the system has configured: so
+    // these cannot be linked statically.
     let names = [
         BINARIES.as_slice(),
-        &["libpam_middleware.so", "middlewared-password"],
+        &[
+            "libpam_middleware.so",
+            "middlewared-password",
+            "midclt-remote",
+        ],
     ]
     .concat();
     keep(root, &names, &scratch.join("programs"))

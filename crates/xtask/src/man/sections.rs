@@ -6,6 +6,7 @@ use clap_mangen::roff::{Roff, bold, roman};
 pub(super) type Section = (&'static str, &'static [(&'static str, &'static str)]);
 
 pub(super) const CLIENT: &[Section] = &[
+    OTHER_MACHINES,
     CLIENT_EXIT_STATUS,
     (
         "ENVIRONMENT",
@@ -39,6 +40,40 @@ pub(super) const TWO_FACTOR: &[Section] = &[
     ),
     CLIENT_FILES,
 ];
+
+const OTHER_MACHINES: Section = (
+    "OTHER MACHINES",
+    &[
+        (
+            "-u wss://HOST:PORT/api/current",
+            "The machine, by its middlewared-web, which listens on port 8443; without a port it is 443. \
+             Needs the package midclt-remote. The commands are call, subscribe, methods and ping; the \
+             options below come before them.",
+        ),
+        (
+            "-U, --username USER",
+            "Sign in. The password and, where one is asked for, the verification code are asked for on the \
+             terminal and not shown; so is a new code where a call needs one for itself, such as one that \
+             turns two-factor authentication off. Without -U a stranger\'s few methods can be called.",
+        ),
+        (
+            "--password-stdin; -P, --password PASSWORD",
+            "Take the password from the first line of standard input; or from the command line, where \
+             everybody on this machine can see it. On its way to midclt-remote it is no argument.",
+        ),
+        ("--otp CODE", "The verification code, or a recovery code."),
+        (
+            "--ca FILE",
+            "Trust the certificates of this PEM file and no others: an authority, or a copy of the \
+             certificate that middlewared-web made for itself. Else it is the system\'s authorities, or \
+             those of the file that SSL_CERT_FILE names.",
+        ),
+        (
+            "--insecure",
+            "Take any certificate. Whoever sits in between can then read and change everything.",
+        ),
+    ],
+);
 
 const CLIENT_EXIT_STATUS: Section = (
     "EXIT STATUS",

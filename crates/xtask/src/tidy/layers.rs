@@ -27,6 +27,7 @@ const OWN: &[(&str, &[&str])] = &[
     ("midclt", &["breakglass", "client", "export", "ssh"]),
     ("pam", &["breakglass", "client", "clock"]),
     ("password", &[]),
+    ("remote", &[]),
     // It knows the daemon only by its web socket, and none of our crates.
     ("web", &[]),
 ];
@@ -47,6 +48,7 @@ const EXTERNAL: &[(&str, &[&str])] = &[
     ),
     ("clock", &["libc", "nix"]),
     ("password", &["nix", "pam-client2", "zeroize"]),
+    ("remote", &["anyhow", "clap", "nix", "ring", "rustls"]),
     (
         "export",
         &[
@@ -99,8 +101,16 @@ const NEVER: &[(&str, &[&str], &str)] = &[
     ),
     (
         "midclt",
-        &["api", "hyper", "rusqlite", "store", "tokio", "twofactor"],
-        "it knows the daemon only through its socket",
+        &[
+            "api",
+            "hyper",
+            "rusqlite",
+            "rustls",
+            "store",
+            "tokio",
+            "twofactor",
+        ],
+        "it knows the daemon only through its socket, and TLS is another program's",
     ),
 ];
 
