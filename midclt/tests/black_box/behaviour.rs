@@ -112,7 +112,7 @@ fn wrong_usage_is_exit_status_2() {
         "to call a method: midclt call auth.twofactor.config",
     );
     check("-U root -P x call core.ping", "root needs no login");
-    check("-u ws://nas/websocket ping", "only this machine's socket");
+    check("-u ws://nas/websocket ping", "without TLS");
     check("-t soon ping", "invalid value");
     check("subscribe x -n 0", "invalid value");
     assert_eq!(daemon.asked(), [""; 0]);
