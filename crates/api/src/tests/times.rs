@@ -4,11 +4,12 @@
 mod columns;
 mod happens;
 mod permits;
+mod waits;
 mod world;
 
 use proptest::prelude::*;
 
-use self::happens::{Happens, Jump, Typed, happens};
+use self::happens::{Happens, Jump, SOURCES, Typed, happens};
 use self::permits::Permits;
 use self::world::{START, World};
 use super::doors::{BIN, DAEMON};
@@ -17,7 +18,7 @@ use super::*;
 const DAY: u64 = 86_400;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn whatever_clocks_do_promises_are_kept(events in prop::collection::vec(happens(), 1..60)) {

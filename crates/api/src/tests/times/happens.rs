@@ -16,13 +16,18 @@ pub(super) enum Happens {
     Restarts,
     /// The machine does.
     Reboots,
-    /// Something keeps the clock, right or wrong, or nothing does.
-    IsSynchronised(bool),
     /// Somebody types at a door, from one of [`SOURCES`].
     Types(usize, Typed),
+    /// Somebody types wrong codes, and waits for as long as is said.
+    WaitsOut(usize),
+    /// Somebody who sets the clock has seen a code that was accepted.
+    Replays(usize),
     /// Wrong codes, each from another new address.
-    Strangers(u8),
-    Unlocks,
+    Strangers(usize),
+    /// Root does, while something keeps the clock, right or wrong, or nothing does.
+    Unlocks {
+        is_synchronised: bool,
+    },
     IsGivenBypass {
         minutes: u64,
         uses: u32,
@@ -37,7 +42,7 @@ pub(super) enum Happens {
     IsInvited {
         hours: u64,
     },
-    /// Somebody types one of the invites, used or not.
+    /// Somebody types one of the newest invites, used or not.
     UsesInvite(usize),
     Confirms,
     /// Whoever has a bypass, an exemption or grace logs in.
@@ -80,15 +85,16 @@ pub(super) fn happens() -> impl Strategy<Value = Happens> {
         6 => jump().prop_map(Happens::Jumps),
         1 => Just(Happens::Restarts),
         1 => Just(Happens::Reboots),
-        1 => any::<bool>().prop_map(Happens::IsSynchronised),
         12 => (0..SOURCES.len(), typed()).prop_map(|(from, typed)| Happens::Types(from, typed)),
-        1 => (1_u8..14).prop_map(Happens::Strangers),
-        1 => Just(Happens::Unlocks),
+        1 => (1_usize..14).prop_map(Happens::Strangers),
+        2 => (0..SOURCES.len()).prop_map(Happens::WaitsOut),
+        3 => (0_usize..3).prop_map(Happens::Replays),
+        2 => any::<bool>().prop_map(|is_synchronised| Happens::Unlocks { is_synchronised }),
         2 => (minutes(), 1_u32..4).prop_map(|(minutes, uses)| Happens::IsGivenBypass { minutes, uses }),
         2 => (1_u64..40, any::<bool>()).prop_map(|(days, is_for_key)| Happens::IsGivenExemption { days, is_for_key }),
         1 => (1_u64..40).prop_map(|days| Happens::IsGivenGrace { days }),
         2 => (1_u64..168).prop_map(|hours| Happens::IsInvited { hours }),
-        3 => (0_usize..6).prop_map(Happens::UsesInvite),
+        3 => (0_usize..3).prop_map(Happens::UsesInvite),
         2 => Just(Happens::Confirms),
         5 => Just(Happens::LogsIn),
         1 => Just(Happens::IsNoticed),

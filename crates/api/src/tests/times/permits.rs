@@ -70,8 +70,10 @@ impl Permits {
                     is_good: true,
                 });
             }
-            Happens::UsesInvite(at) if at < self.invites.len() => {
-                self.use_invite(machine, seen, at);
+            Happens::UsesInvite(from_the_last) => {
+                if let Some(at) = self.invites.len().checked_sub(from_the_last + 1) {
+                    self.use_invite(machine, seen, at);
+                }
             }
             Happens::Confirms => self.confirm(machine, seen),
             Happens::LogsIn => self.log_in(machine, seen),

@@ -1,13 +1,14 @@
 //! A machine whose clocks jump, and beside it what people were promised, on clocks that nobody can set.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::LazyLock;
 
 use twofactor::LookupSecret;
 
-use super::happens::{Happens, Jump, SOURCES, Typed};
+use super::happens::{Happens, Jump, Typed};
+use super::waits::{MOST_OF_STRANGERS, Shown, Waits};
 use super::*;
 use crate::tests::ssh::report;
 
@@ -32,10 +33,7 @@ pub(super) struct World {
     seen: (u64, u64),
     /// Counters of the device whose codes were accepted.
     used: BTreeSet<u64>,
-    /// Until where the wall clock has to have gone forward, by source and budget.
-    waits: BTreeMap<(usize, bool), u64>,
-    /// The least that the latest time was when the first source was last accepted.
-    known: Option<u64>,
+    waits: Waits,
     recovery: Vec<(String, bool)>,
     pub(super) permits: Permits,
     trial: Option<(u8, u64)>,
@@ -53,7 +51,8 @@ fn made() -> TempDir {
     machine.update(json!({ "enabled": true, "window": 1 }));
     machine.admit_everybody();
     machine.update(json!({ "services": { "ssh": true } }));
-    let limits = json!({ "free_failures": 2, "source_failures": 5, "account_failures": 10 });
+    let limits =
+        json!({ "free_failures": 2, "source_failures": 5, "account_failures": MOST_OF_STRANGERS });
     machine.ok(
         "auth.twofactor.policy.update",
         json!([{ "throttle": limits }]),
@@ -102,8 +101,7 @@ impl World {
             forward: 0,
             seen: (START, START),
             used: BTreeSet::new(),
-            waits: BTreeMap::new(),
-            known: None,
+            waits: Waits::default(),
             recovery: recovery_secrets().iter().map(text).collect(),
             permits: Permits::default(),
             trial: None,
@@ -123,14 +121,30 @@ impl World {
                 self.up = 5;
                 self = self.restarted(1);
             }
-            Happens::IsSynchronised(is_so) => self.machine.synchronised = is_so,
-            Happens::Types(from, typed) => self.types(from, typed),
-            Happens::Strangers(count) => {
-                for number in 0..count {
-                    self.machine.wrong(&format!("203.0.113.{number}"), "daemon");
+            Happens::Types(from, typed) => {
+                self.types(from, typed);
+            }
+            Happens::WaitsOut(from) => {
+                if let Some(secs) = self.types(from, Typed::Wrong) {
+                    self.pass(secs);
+                    assert_eq!(self.types(from, Typed::Wrong), None, "it was {secs} s");
                 }
             }
-            Happens::Unlocks => self.unlock(),
+            Happens::Replays(at) => {
+                if let Some(counter) = self.used.iter().nth(at) {
+                    self.jump(Jump::To(counter * 30));
+                    self.types(0, Typed::Used(at));
+                }
+            }
+            Happens::Strangers(count) => {
+                for number in 0..count {
+                    self.types(SOURCES.len() + number, Typed::Wrong);
+                }
+            }
+            Happens::Unlocks { is_synchronised } => {
+                self.machine.synchronised = is_synchronised;
+                self.unlock();
+            }
             Happens::IsNoticed => {
                 self.machine.change(|tx| {
                     tx.put_notice(Some(DAEMON.1), store::Audience::Both, "TEST", "it happened")
@@ -207,15 +221,16 @@ impl World {
             .to_string()
     }
 
-    fn types(&mut self, from: usize, typed: Typed) {
+    /// Seconds to wait, if that is the answer.
+    fn types(&mut self, from: usize, typed: Typed) -> Option<u64> {
         let (counter, text) = match typed {
             Typed::Fresh => {
                 let counter = self.machine.now / 30;
                 (Some(counter), self.code(counter))
             }
-            Typed::Used(at) if at >= self.used.len() => return,
+            Typed::Used(at) if at >= self.used.len() => return None,
             // Before 1970 there is nothing.
-            Typed::Off(secs) if self.machine.now < secs.unsigned_abs() => return,
+            Typed::Off(secs) if self.machine.now < secs.unsigned_abs() => return None,
             Typed::Used(at) => {
                 let counter = *self.used.iter().nth(at).unwrap();
                 (Some(counter), self.code(counter))
@@ -227,18 +242,30 @@ impl World {
             }
             Typed::Recovery(at) => (None, self.recovery[at].0.clone()),
         };
-        let answer = self.login(SOURCES[from], &text);
+        let stranger = format!("203.0.113.{from}");
+        let source = SOURCES.get(from).copied().unwrap_or(&stranger);
+        let answer = self.login(source, &text);
         self.saw();
         let verdict = answer["verdict"].as_str().unwrap();
-        self.check_wait((from, matches!(typed, Typed::Recovery(_))), &answer);
+        let budget = (from, matches!(typed, Typed::Recovery(_)));
+        let wait = self.waits.answered(budget, &answer, self.shown());
         match (verdict, typed) {
-            ("ACCEPTED", _) => self.accepted(from, typed, counter, &answer),
+            ("ACCEPTED", _) => self.accepted(typed, counter, &answer),
             ("REPLAYED" | "WRONG", Typed::Fresh) => self.check_refusal(&answer),
             ("WRONG", Typed::Recovery(at)) => assert!(self.recovery[at].1, "{answer}"),
             ("REPLAYED" | "WRONG" | "LOCKED", _) => {}
             _ => panic!("{typed:?}: {answer}"),
         }
         self.wrong += u64::from(verdict == "WRONG");
+        wait
+    }
+
+    fn shown(&self) -> Shown {
+        Shown {
+            now: self.machine.now,
+            forward: self.forward,
+            seen: self.seen,
+        }
     }
 
     fn login(&mut self, source: &str, token: &str) -> Value {
@@ -261,7 +288,7 @@ impl World {
     }
 
     /// Nothing that was used is accepted again, and what is to be told at a login is told once.
-    fn accepted(&mut self, from: usize, typed: Typed, counter: Option<u64>, answer: &Value) {
+    fn accepted(&mut self, typed: Typed, counter: Option<u64>, answer: &Value) {
         match (typed, counter) {
             (Typed::Recovery(at), _) => {
                 let was_used = std::mem::replace(&mut self.recovery[at].1, true);
@@ -277,9 +304,6 @@ impl World {
             }
             (_, None) => panic!("{answer}"),
         }
-        if from == 0 {
-            self.known = Some(self.seen.0);
-        }
         let warnings = answer["warnings"].as_array().unwrap();
         let says = |line: &&Value, of: &str| line.as_str().unwrap().contains(of);
         let told = warnings.iter().any(|line| says(&line, "it happened"));
@@ -287,30 +311,6 @@ impl World {
         assert!(!told || self.is_noticed, "told twice: {answer}");
         assert!(told || !self.is_noticed || news >= 5, "not told: {answer}");
         self.is_noticed = false;
-    }
-
-    /// No wait is shortened by a clock that is set back, and none is long without a word of the way out.
-    fn check_wait(&mut self, budget: (usize, bool), answer: &Value) {
-        let before = self.waits.get(&budget).copied().unwrap_or(0);
-        if answer["verdict"] != "LOCKED" {
-            assert!(self.forward >= before, "{budget:?}: {answer}");
-            return;
-        }
-        if answer["message"]
-            .as_str()
-            .unwrap()
-            .contains("midclt 2fa unlock daemon")
-        {
-            assert!(!budget.1 && budget.0 != 2, "{answer}");
-            let known = self.known.filter(|_| budget.0 == 0);
-            let since = known.map(|known| self.seen.1 + 3600 - known);
-            assert!(since.is_none_or(|since| since >= 30 * DAY), "{answer}");
-            return;
-        }
-        let secs = answer["retry_after"].as_u64().unwrap();
-        assert!(secs <= 3600, "{answer}");
-        assert!(self.forward + secs >= before, "{budget:?}: {answer}");
-        self.waits.insert(budget, self.forward + secs);
     }
 
     /// Whoever types what the phone shows and is refused may come in soon, or is told of the clock.
@@ -327,12 +327,12 @@ impl World {
     /// Always works. Where something keeps the clock, later codes are good again, and nothing earlier.
     pub(super) fn unlock(&mut self) {
         self.machine.ok("auth.twofactor.unlock", json!(["daemon"]));
-        self.waits.clear();
+        self.waits.forgive();
         if self.machine.synchronised {
             let now = self.machine.now;
             self.used.retain(|counter| (counter + 1) * 30 <= now + 30);
             self.seen = (now, now);
-            self.known = self.known.map(|known| known.min(now));
+            self.waits.reset(now);
         }
     }
 
@@ -387,7 +387,7 @@ impl World {
         self.machine.synchronised = true;
         self.unlock();
         self.pass(SOON);
-        self.types(0, Typed::Fresh);
+        assert_eq!(self.types(0, Typed::Fresh), None);
         assert!(
             self.used.contains(&(self.machine.now / 30)),
             "{:?}",
