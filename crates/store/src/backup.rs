@@ -48,7 +48,7 @@ pub(crate) fn today(
         return Ok(false);
     }
     copy(conn, dir, &target)?;
-    remove_old(dir).map_err(StateError::io(&dir.backups()))?;
+    remove_old(dir, &target).map_err(StateError::io(&dir.backups()))?;
     Ok(true)
 }
 
@@ -120,7 +120,9 @@ fn day_of(conn: &Connection, now: UnixTime) -> rusqlite::Result<String> {
     Ok(day.unwrap_or_else(|| "unknown-day".to_owned()))
 }
 
-fn remove_old(dir: &StateDir) -> io::Result<()> {
+/// Removes the oldest. None is newer than today's: one with a later name was made while a clock was ahead, or
+/// the clock is behind now, and so it is older than all that have a name of before.
+fn remove_old(dir: &StateDir, todays: &Path) -> io::Result<()> {
     let mut daily: Vec<PathBuf> = fs::read_dir(dir.backups())?
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| {
@@ -131,7 +133,7 @@ fn remove_old(dir: &StateDir) -> io::Result<()> {
             name.starts_with(DAILY) && path.extension().is_some_and(|ext| ext == "db")
         })
         .collect();
-    daily.sort();
+    daily.sort_by_cached_key(|path| (path.as_path() <= todays, path.clone()));
     daily
         .iter()
         .rev()

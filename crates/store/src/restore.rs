@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, OpenFlags, params};
 use twofactor::UnixTime;
@@ -62,7 +62,7 @@ pub fn restore(
     }
     let candidates = match copy {
         Some(copy) => vec![copy.to_owned()],
-        None => copies(&dir).map_err(StateError::io(&dir.backups()))?,
+        None => copies(&dir, now).map_err(StateError::io(&dir.backups()))?,
     };
     let mut skipped = Vec::new();
     for candidate in candidates {
@@ -88,19 +88,26 @@ fn is_good(state_dir: &Path) -> bool {
     opened.is_ok() || matches!(opened, Err(StateError::Older { .. }))
 }
 
-/// The copies that this crate makes, the newest first.
-fn copies(dir: &StateDir) -> io::Result<Vec<PathBuf>> {
-    let mut copies: Vec<(SystemTime, PathBuf)> = Vec::new();
+/// The copies that this crate makes, the newest first. Those of a time to come are the last: a clock that was
+/// ahead made them, so that nobody knows how old they are; or the clock is behind, and all are of that kind.
+fn copies(dir: &StateDir, now: UnixTime) -> io::Result<Vec<PathBuf>> {
+    // One is made each day, so that a day does not matter.
+    const TOLERATED: Duration = Duration::from_hours(24);
+    let now = SystemTime::UNIX_EPOCH
+        .checked_add(Duration::from_secs(now.as_secs()).saturating_add(TOLERATED))
+        .unwrap_or(SystemTime::UNIX_EPOCH);
+    let mut copies: Vec<(bool, SystemTime, PathBuf)> = Vec::new();
     for entry in fs::read_dir(dir.backups())? {
         let path = entry?.path();
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let is_ours = name.starts_with("daily-") || name.starts_with("before-migration-");
         if is_ours && name.ends_with(".db") {
-            copies.push((fs::symlink_metadata(&path)?.modified()?, path));
+            let made = fs::symlink_metadata(&path)?.modified()?;
+            copies.push((made <= now, made, path));
         }
     }
     copies.sort();
-    Ok(copies.into_iter().rev().map(|(_, path)| path).collect())
+    Ok(copies.into_iter().rev().map(|(.., path)| path).collect())
 }
 
 fn unfinished(dir: &StateDir) -> PathBuf {

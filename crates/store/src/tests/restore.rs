@@ -2,6 +2,7 @@
 //! used is good again.
 
 use std::fs;
+use std::time::{Duration, SystemTime};
 
 use super::*;
 
@@ -60,6 +61,27 @@ fn a_damaged_database_is_kept_and_the_newest_good_copy_takes_its_place() {
             assert_eq!(tx.recovery_codes_left(0)?, 0);
             Ok(())
         });
+    }
+}
+
+/// One that was made by a clock that was ahead would be the newest for years.
+#[test]
+fn a_copy_of_a_time_to_come_is_the_last_to_be_taken() {
+    let day = Duration::from_hours(24);
+    for (age, comes_first) in [(day, true), (10 * day, false)] {
+        let place = copied();
+        let copy = |name: &str| place.file("backups").join(name);
+        let of_then = copy("daily-2123-11-15.db");
+        let right = copy("daily-2023-11-14.db");
+        fs::copy(&right, &of_then).unwrap();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(LATER.as_secs());
+        for (path, made) in [(&right, now - day / 2), (&of_then, now + age)] {
+            let file = fs::File::options().write(true).open(path).unwrap();
+            file.set_modified(made).unwrap();
+        }
+        spoil(&place, None);
+        let expected = if comes_first { of_then } else { right };
+        assert_eq!(put_back(&place).unwrap().copy, expected);
     }
 }
 

@@ -1,6 +1,7 @@
 //! The state directory and its files: opening, locking, sealing, copies, and every way in which they
 //! can be wrong.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -268,14 +269,53 @@ fn one_copy_a_day_is_made_and_seven_are_kept() {
         }
     }
     drop(writer);
-    let mut copies: Vec<PathBuf> = fs::read_dir(place.file("backups"))
-        .unwrap()
-        .map(|entry| entry.unwrap().path())
-        .collect();
-    copies.sort();
+    let copies = names_of_copies(&place);
     assert_eq!(copies.len(), 7);
     fs::copy(copies.last().unwrap(), place.file("middlewared.db")).unwrap();
     assert!(enabled(&place), "a copy put back is a whole store");
+}
+
+/// Copies with the names of a time to come took all places, and each new one was removed at once: after a
+/// clock that was ahead, and while one is behind.
+#[test]
+fn copies_of_a_clock_that_was_wrong_make_room_for_todays() {
+    const DAY: u64 = 86_400;
+    for wrong in [NOW.as_secs() + 40_000 * DAY, 0] {
+        let place = Place::new();
+        place.with_device();
+        let writer = place.open().unwrap().into_writer().unwrap();
+        let keep = |from: u64, days: u64| {
+            let mut made = Vec::new();
+            for at in (0..days).map(|day| from + day * DAY) {
+                let before = names_of_copies(&place);
+                let at = UnixTime::from_secs(at);
+                assert!(writer.keep_house(at, Copy::Daily).unwrap());
+                assert!(!writer.keep_house(at, Copy::Daily).unwrap(), "again: {at}");
+                made.extend(names_of_copies(&place).difference(&before).cloned());
+            }
+            made
+        };
+        let right = keep(NOW.as_secs(), 7);
+        let first = keep(wrong, 1);
+        let kept = names_of_copies(&place);
+        assert!(
+            right
+                .iter()
+                .skip(1)
+                .chain(&first)
+                .all(|name| kept.contains(name))
+        );
+        keep(wrong + DAY, 6);
+        let again = keep(NOW.as_secs() + 7 * DAY, 7);
+        assert_eq!(names_of_copies(&place), again.into_iter().collect());
+    }
+}
+
+fn names_of_copies(place: &Place) -> BTreeSet<PathBuf> {
+    let Ok(copies) = fs::read_dir(place.file("backups")) else {
+        return BTreeSet::new();
+    };
+    copies.map(|entry| entry.unwrap().path()).collect()
 }
 
 #[test]

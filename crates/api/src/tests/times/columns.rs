@@ -203,7 +203,7 @@ fn everything() -> Vec<Happens> {
         types(Typed::Fresh),
         types(Typed::Wrong),
         types(Typed::Recovery(0)),
-        Happens::Strangers(3),
+        Happens::Strangers { first: 0, count: 3 },
         Happens::IsGivenBypass {
             minutes: 60,
             uses: 2,

@@ -23,7 +23,10 @@ pub(super) enum Happens {
     /// Somebody who sets the clock has seen a code that was accepted.
     Replays(usize),
     /// Wrong codes, each from another new address.
-    Strangers(usize),
+    Strangers {
+        first: usize,
+        count: usize,
+    },
     /// Root does, while something keeps the clock, right or wrong, or nothing does.
     Unlocks {
         is_synchronised: bool,
@@ -79,14 +82,33 @@ pub(super) enum Jump {
     Right,
 }
 
-pub(super) fn happens() -> impl Strategy<Value = Happens> {
+/// One thing after the other; some do harm only together.
+pub(super) fn events() -> impl Strategy<Value = Vec<Happens>> {
+    let event = prop_oneof![
+        14 => happens().prop_map(|event| vec![event]),
+        1 => siege(),
+    ];
+    prop::collection::vec(event, 1..50).prop_map(|events| events.concat())
+}
+
+/// Guesses from everywhere, while somebody sets the clock.
+fn siege() -> impl Strategy<Value = Vec<Happens>> {
+    let wave = || {
+        (0_usize..500, 2_usize..12).prop_map(|(first, count)| Happens::Strangers { first, count })
+    };
+    let jump = || jump().prop_map(Happens::Jumps);
+    let right = Just(Happens::Jumps(Jump::Right));
+    (wave(), jump(), wave(), right, wave())
+        .prop_map(|(first, away, then, back, last)| vec![first, away, then, back, last])
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
     prop_oneof![
         7 => passes().prop_map(Happens::Passes),
         6 => jump().prop_map(Happens::Jumps),
         1 => Just(Happens::Restarts),
         1 => Just(Happens::Reboots),
         12 => (0..SOURCES.len(), typed()).prop_map(|(from, typed)| Happens::Types(from, typed)),
-        1 => (1_usize..14).prop_map(Happens::Strangers),
         2 => (0..SOURCES.len()).prop_map(Happens::WaitsOut),
         3 => (0_usize..3).prop_map(Happens::Replays),
         2 => any::<bool>().prop_map(|is_synchronised| Happens::Unlocks { is_synchronised }),

@@ -136,8 +136,8 @@ impl World {
                     self.types(0, Typed::Used(at));
                 }
             }
-            Happens::Strangers(count) => {
-                for number in 0..count {
+            Happens::Strangers { first, count } => {
+                for number in first..first + count {
                     self.types(SOURCES.len() + number, Typed::Wrong);
                 }
             }
@@ -242,7 +242,7 @@ impl World {
             }
             Typed::Recovery(at) => (None, self.recovery[at].0.clone()),
         };
-        let stranger = format!("203.0.113.{from}");
+        let stranger = format!("10.0.{}.{}", from / 256, from % 256);
         let source = SOURCES.get(from).copied().unwrap_or(&stranger);
         let answer = self.login(source, &text);
         self.saw();
