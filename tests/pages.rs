@@ -1,11 +1,13 @@
 //! The web service from outside: what a browser gets, what a stranger does not, and the way to the daemon.
 
+mod coming_back;
 mod devices;
 mod enabling;
 mod limits;
 mod passing;
 mod renewing;
 mod signing_in;
+mod ssh;
 mod two_factor;
 
 use serde_json::{Value, json};

@@ -142,6 +142,14 @@ fn cargo(subcommand: &str, target: &Path) -> Command {
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args([subcommand, "--quiet", "--target-dir"]);
     cargo.arg(target).current_dir(env!("CARGO_MANIFEST_DIR"));
+    // Build scripts look at these (ring's does), and cargo sets them for each itself: handed on from a
+    // test, they would have everything above such a crate built anew, each time in turn.
+    for (name, _) in env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            cargo.env_remove(name.as_ref());
+        }
+    }
     cargo
 }
 

@@ -6,21 +6,60 @@ const live = document.querySelector('[data-live]');
 if (live && window.EventSource) {
   const events = new EventSource('/live');
   let waiting = 0;
-  events.addEventListener('message', () => {
+  let isBehind = false;
+  const soon = () => {
     clearTimeout(waiting);
     waiting = setTimeout(refresh, 200);
+  };
+  events.addEventListener('message', soon);
+  // While the connection was gone, anything may have happened.
+  events.addEventListener('error', () => {
+    isBehind = true;
+    if (events.readyState === EventSource.CLOSED) soon();
+  });
+  events.addEventListener('open', () => {
+    if (isBehind) soon();
+    isBehind = false;
   });
 }
 
 async function refresh() {
-  const answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
-  if (!answer.ok || answer.redirected) return location.reload();
+  let answer;
+  try {
+    answer = await fetch(location.href, { headers: { Accept: 'text/html' } });
+  } catch {
+    return;
+  }
+  // What is typed here stays, and is handed on by the sign-in.
+  if (answer.redirected) return tell('You are not signed in any more. What you send is kept until you are again.');
+  if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const now = page.querySelectorAll('[data-live]');
   document.querySelectorAll('[data-live]').forEach((part, index) => {
     if (now[index] && !part.contains(document.activeElement)) part.replaceWith(now[index]);
   });
 }
+
+function tell(text) {
+  if (document.getElementById('told')) return;
+  const notice = document.createElement('p');
+  notice.id = 'told';
+  notice.className = 'notice';
+  notice.setAttribute('role', 'status');
+  notice.textContent = text;
+  document.querySelector('main h1').after(notice);
+}
+
+// What ends by itself counts down, by the seconds that the page came with.
+setInterval(() => {
+  for (const part of document.querySelectorAll('[data-seconds]')) {
+    const left = Number(part.dataset.seconds) - 1;
+    if (left < 0) continue;
+    part.dataset.seconds = left;
+    part.textContent = `${left} s left.`;
+    if (left === 0) setTimeout(refresh, 1000);
+  }
+}, 1000);
 
 // A link to a question opens it in place; Escape and Cancel close it.
 document.addEventListener('click', async (event) => {

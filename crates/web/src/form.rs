@@ -16,7 +16,12 @@ pub(crate) const TOKEN: &str = "csrf";
 /// The field of a code that is asked for in passing.
 pub(crate) const CODE: &str = "code";
 /// Fields that are typed anew each time.
-const SECRETS: [&str; 3] = [TOKEN, CODE, "password"];
+const SECRETS: [&str; 4] = [TOKEN, CODE, "password", "invite"];
+
+/// Before the names of fields that the sign-in hands on.
+const KEPT: &str = "kept_";
+/// Where they were to go.
+const KEPT_FOR: &str = "kept_for";
 
 /// What somebody sent, in their order. Wiped when it goes.
 #[derive(Clone, Default)]
@@ -51,6 +56,34 @@ impl Form {
     /// Its fields, for a page that repeats them.
     pub(crate) fn fields(&self) -> &[(String, String)] {
         &self.0
+    }
+
+    /// The same for a sign-in to hand on: what was typed into a form of this address.
+    pub(crate) fn to_keep(&self, action: &str) -> Self {
+        let fields = self.harmless();
+        let fields = fields.0.iter();
+        let fields = fields.map(|(name, value)| (format!("{KEPT}.{name}"), value.clone()));
+        let mut kept: Vec<_> = fields.collect();
+        kept.push((KEPT_FOR.to_owned(), action.to_owned()));
+        Self(kept)
+    }
+
+    /// What a sign-in hands on, as it stands in its form.
+    pub(crate) fn handed_on(&self) -> Self {
+        let fields = self.0.iter();
+        let kept = fields.filter(|(name, _)| name.starts_with(KEPT));
+        Self(kept.cloned().collect())
+    }
+
+    /// What was kept, and for which address.
+    pub(crate) fn kept(&self) -> Option<(&str, Self)> {
+        let action = self.get(KEPT_FOR);
+        let fields = self.0.iter();
+        let fields = fields.filter_map(|(name, value)| {
+            let name = name.strip_prefix(KEPT)?.strip_prefix('.')?;
+            Some((name.to_owned(), value.clone()))
+        });
+        (!action.is_empty()).then(|| (action, Self(fields.collect()).harmless()))
     }
 
     #[cfg(test)]
@@ -147,5 +180,26 @@ mod tests {
             [("name".to_owned(), "phone".to_owned())]
         );
         assert_eq!((form.get("none"), form.number("name")), ("", None));
+    }
+
+    #[test]
+    fn what_is_kept_over_a_sign_in_comes_back_without_secrets() {
+        let form = Form::of(&[("window", "3"), ("code", "123456"), ("csrf", "t")]);
+        let kept = form.to_keep("/two-factor/settings");
+        let (action, back) = kept
+            .handed_on()
+            .kept()
+            .map(|(action, form)| (action.to_owned(), form))
+            .unwrap();
+        assert_eq!(action, "/two-factor/settings");
+        assert_eq!(back.fields(), [("window".to_owned(), "3".to_owned())]);
+        let forged = Form::of(&[
+            ("kept_for", "/x"),
+            ("kept_.password", "x"),
+            ("username", "root"),
+        ]);
+        assert!(forged.kept().unwrap().1.fields().is_empty());
+        assert!(Form::of(&[("username", "root")]).kept().is_none());
+        assert_eq!(forged.handed_on().get("username"), "");
     }
 }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 
 use super::devices::Kept;
+use super::sign_in;
 use super::two_factor::Progress;
 use super::visitor::{Frame, Visitor};
 use crate::daemon::Failure;
@@ -172,7 +173,7 @@ pub(super) fn settle_at(
     (back, result): (&str, Result<(), Problem>),
 ) -> Response {
     let Some(session) = visitor.signed_in() else {
-        return Problem::SignIn.into_response();
+        return sign_in::interrupted(visitor, form, way.action);
     };
     let notice = match result {
         Ok(()) => (false, way.done.to_owned()),
@@ -191,6 +192,7 @@ pub(super) fn settle_at(
             session.shown().typed = Some((way.action, form.harmless()));
             (true, text)
         }
+        Err(Problem::SignIn) => return sign_in::interrupted(visitor, form, way.action),
         Err(problem) => return problem.into_response(),
     };
     if !notice.1.is_empty() {

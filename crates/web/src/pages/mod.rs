@@ -16,6 +16,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 pub(crate) use answer::Shown;
+use answer::Way;
 use visitor::{Frame, Visitor};
 
 use crate::app::App;
@@ -28,6 +29,14 @@ pub(crate) fn routes() -> Router<App> {
         .merge(devices::routes())
         .merge(sign_in::routes())
         .merge(two_factor::routes())
+}
+
+/// The forms that are filled in again as they were typed.
+const FILLED_IN: [&Way; 1] = [&two_factor::SETTINGS];
+
+/// The one that is sent to this address.
+fn way_of(action: &str) -> Option<&'static Way> {
+    FILLED_IN.into_iter().find(|way| way.action == action)
 }
 
 /// The first page of whoever is signed in, else the sign-in.

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::answer::{self, Problem};
 use super::visitor::{Frame, Visitor};
+use super::way_of;
 use crate::app::App;
 use crate::daemon::{Daemon, Failure};
 use crate::form::{CODE, Form};
@@ -18,6 +19,10 @@ use crate::sessions::{Session, Stage};
 /// Whatever was wrong.
 const WRONG: &str = "User name, password or code is wrong. Check them and try again. If you are sure of \
     them, ask your administrator: your account may have expired, or need to be set up first.";
+const INTERRUPTED: &str = "You were signed out, and nothing was done. Sign in, and what you typed is there \
+    again, but for codes.";
+const HANDED_ON: &str =
+    "This is what you typed before you were signed out. Nothing of it is done yet.";
 const NO_DAEMON: &str = "The machine cannot check this now. Try again in a minute.";
 const OVER: &str = "You are not signed in, or not any more. Sign in to go on.";
 
@@ -39,6 +44,8 @@ struct SignIn {
     username: String,
     problem: Option<String>,
     hint: Option<&'static str>,
+    /// What was typed elsewhere, to be handed on.
+    kept: Form,
 }
 
 #[derive(Template)]
@@ -48,16 +55,23 @@ struct SignInCode {
     username: String,
 }
 
-async fn first(visitor: Visitor, RawQuery(query): RawQuery) -> Response {
-    if visitor.signed_in().is_some() {
-        return Redirect::to(visitor.home()).into_response();
-    }
+async fn first(mut visitor: Visitor, RawQuery(query): RawQuery) -> Response {
     let is_over = query.as_deref() == Some("over");
+    if let Some(session) = visitor.signed_in() {
+        // A page was told that it is over: the daemon says whether it is.
+        let is_signed_in = !is_over || session.daemon.call("auth.me", json!([])).await.is_ok();
+        if is_signed_in {
+            return Redirect::to(visitor.home()).into_response();
+        }
+        visitor.leave();
+        visitor.session = None;
+    }
     let page = SignIn {
         frame: visitor.frame("Sign in"),
         username: String::new(),
         problem: None,
         hint: is_over.then_some(OVER),
+        kept: Form::default(),
     };
     answer::page(&visitor, &page)
 }
@@ -78,6 +92,7 @@ async fn password(visitor: Visitor, form: Form) -> Result<Response, Problem> {
     match outcome(&said) {
         Ok(stage) => {
             let session = begin(&said, username, stage, daemon);
+            keep(&session, &form);
             visitor.enter(session)
         }
         Err(text) => Ok(again(&visitor, &form, Some(text))),
@@ -107,12 +122,25 @@ async fn code(visitor: Visitor, form: Form) -> Result<Response, Problem> {
     let params = json!([{"mechanism": "OTP_TOKEN", "otp_token": token}]);
     let said = session.daemon.call(GO_ON, params).await;
     let (username, daemon) = (session.username.clone(), session.daemon.clone());
+    let typed = session.shown().typed.take();
     match outcome(&said) {
-        Ok(stage @ Stage::SignedIn { .. }) => visitor.enter(begin(&said, username, stage, daemon)),
+        Ok(stage @ Stage::SignedIn { .. }) => {
+            let session = begin(&said, username, stage, daemon);
+            if let Some((action, form)) = typed {
+                hand_on(&session, action, form);
+            }
+            visitor.enter(session)
+        }
         Ok(Stage::Code) => Ok(Redirect::to("/sign-in/code").into_response()),
         Err(text) => {
             visitor.leave();
-            Ok(failed(&visitor, username, Some(text)))
+            let kept = typed.map(|(action, form)| form.to_keep(action));
+            let said = Said {
+                username,
+                problem: Some(text),
+                kept: kept.unwrap_or_default(),
+            };
+            Ok(failed(&visitor, said))
         }
     }
 }
@@ -133,23 +161,69 @@ fn pending(visitor: &Visitor) -> Option<&Session> {
     (session.stage == Stage::Code).then_some(session)
 }
 
-/// The name is kept, and nothing else.
+/// The name is kept, and what was typed elsewhere.
 fn again(visitor: &Visitor, form: &Form, problem: Option<String>) -> Response {
-    failed(visitor, form.get("username").trim().to_owned(), problem)
+    let said = Said {
+        username: form.get("username").trim().to_owned(),
+        problem,
+        kept: form.handed_on(),
+    };
+    failed(visitor, said)
 }
 
-/// Without a problem: the page was too old to be believed, and is given anew.
-fn failed(visitor: &Visitor, username: String, problem: Option<String>) -> Response {
-    let hint = problem
+/// What the form is shown with again.
+struct Said {
+    username: String,
+    /// Without one the page was too old to be believed, and is given anew.
+    problem: Option<String>,
+    kept: Form,
+}
+
+fn failed(visitor: &Visitor, said: Said) -> Response {
+    let hint = said
+        .problem
         .is_none()
         .then_some("This page was too old. Type your password again.");
     let page = SignIn {
         frame: visitor.frame("Sign in"),
-        username,
-        problem,
+        username: said.username,
+        problem: said.problem,
         hint,
+        kept: said.kept,
     };
     (StatusCode::FORBIDDEN, answer::page(visitor, &page)).into_response()
+}
+
+/// A form that came when the session was over: nothing was done, and what was typed is handed on.
+pub(super) fn interrupted(visitor: &Visitor, form: &Form, action: &str) -> Response {
+    let page = SignIn {
+        frame: Frame {
+            username: String::new(),
+            is_administrator: false,
+            ..visitor.frame("Sign in")
+        },
+        username: String::new(),
+        problem: None,
+        hint: Some(INTERRUPTED),
+        kept: form.to_keep(action),
+    };
+    (StatusCode::FORBIDDEN, answer::page(visitor, &page)).into_response()
+}
+
+/// For the page on which it was typed, if there is one.
+fn keep(session: &Session, form: &Form) {
+    let kept = form.kept();
+    if let Some((way, form)) = kept.and_then(|(action, form)| Some((way_of(action)?, form))) {
+        hand_on(session, way.action, form);
+    }
+}
+
+fn hand_on(session: &Session, action: &'static str, form: Form) {
+    let mut shown = session.shown();
+    shown.typed = Some((action, form));
+    if shown.notice.is_none() {
+        shown.notice = Some((false, HANDED_ON.to_owned()));
+    }
 }
 
 /// How far a login has come, or what to say instead.

@@ -18,6 +18,7 @@ use crate::random;
 use crate::sessions::{Session, Stage};
 
 use super::answer::Problem;
+use super::way_of;
 
 /// A browser.
 pub(crate) struct Visitor {
@@ -87,6 +88,14 @@ impl Visitor {
         }
     }
 
+    /// Where it goes from the sign-in: to what it was doing, if it was.
+    fn next(&self) -> &'static str {
+        let signed_in = self.signed_in();
+        let typed = signed_in.and_then(|session| Some(session.shown().typed.as_ref()?.0));
+        let way = typed.and_then(way_of);
+        way.map_or_else(|| self.home(), |way| way.back)
+    }
+
     pub(super) fn signed_in(&self) -> Option<&Session> {
         let session = self.session.as_deref()?;
         (session.stage != Stage::Code).then_some(session)
@@ -107,7 +116,7 @@ impl Visitor {
             .map_err(|_| Problem::Broken)?;
         self.session = self.app.sessions.find(&self.cookie);
         self.is_new = true;
-        let mut answer = Redirect::to(self.home()).into_response();
+        let mut answer = Redirect::to(self.next()).into_response();
         self.set_cookie(answer.headers_mut());
         Ok(answer)
     }

@@ -8,6 +8,8 @@ mod progress;
 mod renew;
 mod secret;
 mod settings;
+mod ssh;
+mod trial;
 
 use askama::Template;
 use axum::Router;
@@ -17,7 +19,9 @@ use serde_json::{Value, json};
 
 pub(super) use progress::Progress;
 use secret::secret_of;
-use settings::SETTINGS;
+pub(super) use settings::SETTINGS;
+use ssh::{SSH, Sshd};
+use trial::{Trial, rolled_back};
 
 use super::answer::{self, Problem};
 use super::visitor::{Frame, Visitor};
@@ -42,6 +46,7 @@ pub(super) fn routes() -> Router<App> {
         )
         .route(SETTINGS.action, post(settings::save))
         .route(secret::SECRET.action, post(secret::reveal))
+        .route(SSH.action, get(ssh::ask).post(ssh::take))
         .route("/two-factor/renew", get(renew::show).post(renew::take))
 }
 
@@ -51,11 +56,17 @@ struct Page {
     frame: Frame,
     is_enabled: bool,
     is_ssh: bool,
+    /// The box as it is shown.
+    is_ssh_ticked: bool,
+    sshd: Sshd,
+    trial: Option<Trial>,
+    rolled_back: Option<String>,
     /// A new secret waits for its first code.
     is_renewing: bool,
     otp_digits: Setting,
     interval: Setting,
     window: Setting,
+    window_is_wide: bool,
     warnings: Vec<String>,
 }
 
@@ -83,13 +94,23 @@ async fn show(visitor: Visitor) -> Result<Response, Problem> {
         };
         Setting { shown, was }
     };
+    let is_ssh = config.pointer("/services/ssh") == Some(&json!(true));
+    let window = field("window");
     let page = Page {
         is_enabled: is_on(&config),
-        is_ssh: config.pointer("/services/ssh") == Some(&json!(true)),
+        is_ssh,
+        is_ssh_ticked: match &typed {
+            Some((_, form)) => form.get("ssh") == "yes",
+            None => is_ssh,
+        },
+        sshd: Sshd::new(&status),
+        trial: Trial::new(&status)?,
+        rolled_back: rolled_back(&status),
         is_renewing,
         otp_digits: field("otp_digits"),
         interval: field("interval"),
-        window: field("window"),
+        window_is_wide: (window.shown.parse()).is_ok_and(|steps: u64| steps > 2),
+        window,
         warnings: texts(&status, "warnings"),
         frame: visitor.frame("Two-Factor Authentication"),
     };
