@@ -11,7 +11,7 @@ mod ssh;
 mod two_factor;
 
 use serde_json::{Value, json};
-use testkit::{Answer, Browser, Daemon, Web, now};
+use testkit::{Answer, Browser, Builder, Daemon, Web, now};
 
 use crate::support::code_at;
 use crate::web::keeper::{Keeper, WORD};
@@ -31,16 +31,21 @@ impl Site {
 
     /// The same with a configuration of the web service.
     fn with(config: &str) -> Self {
-        Self::built(config, "no-such-group")
+        Self::built(Daemon::builder(), config, "no-such-group")
     }
 
     /// Members of this group are administrators.
     fn with_administrators(group: &str) -> Self {
-        Self::built("", group)
+        Self::built(Daemon::builder(), "", group)
     }
 
-    fn built(config: &str, administrators: &str) -> Self {
-        let builder = Daemon::builder();
+    /// On a machine with these accounts beside root.
+    fn with_accounts(accounts: &[(&str, u32)]) -> Self {
+        let builder = Daemon::builder().accounts(accounts);
+        Self::built(builder, "", "no-such-group")
+    }
+
+    fn built(builder: Builder, config: &str, administrators: &str) -> Self {
         let run = builder.dir().join("run");
         let keeper = Keeper::listen(&run.join("password.sock"));
         let text = format!(

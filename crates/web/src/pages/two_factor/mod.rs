@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 pub(super) use progress::Progress;
 use secret::secret_of;
 pub(super) use settings::SETTINGS;
-use ssh::{SSH, Sshd};
+use ssh::{SSH, Ssh};
 use trial::{Trial, rolled_back};
 
 use super::answer::{self, Problem};
@@ -55,10 +55,7 @@ pub(super) fn routes() -> Router<App> {
 struct Page {
     frame: Frame,
     is_enabled: bool,
-    is_ssh: bool,
-    /// The box as it is shown.
-    is_ssh_ticked: bool,
-    sshd: Sshd,
+    ssh: Ssh,
     trial: Option<Trial>,
     rolled_back: Option<String>,
     /// A new secret waits for its first code.
@@ -94,16 +91,10 @@ async fn show(visitor: Visitor) -> Result<Response, Problem> {
         };
         Setting { shown, was }
     };
-    let is_ssh = config.pointer("/services/ssh") == Some(&json!(true));
     let window = field("window");
     let page = Page {
         is_enabled: is_on(&config),
-        is_ssh,
-        is_ssh_ticked: match &typed {
-            Some((_, form)) => form.get("ssh") == "yes",
-            None => is_ssh,
-        },
-        sshd: Sshd::new(&status),
+        ssh: Ssh::new(&status, typed.as_ref().map(|(_, form)| form)),
         trial: Trial::new(&status)?,
         rolled_back: rolled_back(&status),
         is_renewing,

@@ -42,18 +42,25 @@ const TIMES: [(&str, &str); 4] = [
     ("1800", "30 minutes"),
 ];
 
-/// What root's look at sshd has found.
-pub(super) struct Sshd {
+/// How it is with SSH.
+pub(super) struct Ssh {
+    pub(super) is_on: bool,
+    /// The box as it is shown.
+    pub(super) is_ticked: bool,
+    /// Root's look at sshd has found that it asks here.
     pub(super) is_ready: bool,
-    /// The time of day of the look; none where nobody looked.
+    /// The time of day of that look; none where nobody looked.
     pub(super) looked: Option<String>,
 }
 
-impl Sshd {
-    /// From what `auth.twofactor.status` answers.
-    pub(super) fn new(status: &Value) -> Self {
+impl Ssh {
+    /// From what `auth.twofactor.status` answers, and what was typed where it was refused.
+    pub(super) fn new(status: &Value, typed: Option<&Form>) -> Self {
+        let is_on = status.get("ssh") == Some(&json!(true));
         let at = status.pointer("/sshd/at").and_then(Value::as_u64);
         Self {
+            is_on,
+            is_ticked: typed.map_or(is_on, |form| form.get("ssh") == "yes"),
             is_ready: status.pointer("/sshd/ready") == Some(&json!(true)),
             looked: at.map(time_of_day),
         }
@@ -80,8 +87,9 @@ pub(super) async fn ask(visitor: Visitor) -> Result<Response, Problem> {
     let session = visitor.signed_in().ok_or(Problem::SignIn)?;
     let status = session.daemon.call(STATUS, json!([])).await?;
     // Nothing to be asked: the page says how it is.
-    let can_ask = is_on(&status) && Sshd::new(&status).is_ready;
-    if !can_ask || status.get("ssh") == Some(&json!(true)) || Trial::new(&status)?.is_some() {
+    let ssh = Ssh::new(&status, None);
+    let can_ask = is_on(&status) && ssh.is_ready && !ssh.is_on;
+    if !can_ask || Trial::new(&status)?.is_some() {
         return Ok(Redirect::to(PAGE).into_response());
     }
     let change = json!([{ "changes": { "services": { "ssh": true } } }]);
