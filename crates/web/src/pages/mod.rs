@@ -16,7 +16,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use axum::routing::get;
 
 pub(crate) use answer::Shown;
-use answer::Way;
 use visitor::{Frame, Visitor};
 
 use crate::app::App;
@@ -31,12 +30,15 @@ pub(crate) fn routes() -> Router<App> {
         .merge(two_factor::routes())
 }
 
-/// The forms that are filled in again as they were typed.
-const FILLED_IN: [&Way; 1] = [&two_factor::SETTINGS];
+/// The forms that are filled in again as they were typed: where each goes, and the page it stands on.
+const FILLED_IN: [(&str, &str); 2] = [
+    (two_factor::SETTINGS.action, two_factor::SETTINGS.back),
+    (devices::ADD.action, devices::ADD.action),
+];
 
 /// The one that is sent to this address.
-fn way_of(action: &str) -> Option<&'static Way> {
-    FILLED_IN.into_iter().find(|way| way.action == action)
+fn filled_in(action: &str) -> Option<(&'static str, &'static str)> {
+    FILLED_IN.into_iter().find(|(found, _)| *found == action)
 }
 
 /// The first page of whoever is signed in, else the sign-in.

@@ -9,8 +9,8 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 use super::answer::{self, Problem};
+use super::filled_in;
 use super::visitor::{Frame, Visitor};
-use super::way_of;
 use crate::app::App;
 use crate::daemon::{Daemon, Failure};
 use crate::form::{CODE, Form};
@@ -196,12 +196,11 @@ fn failed(visitor: &Visitor, said: Said) -> Response {
 
 /// A form that came when the session was over: nothing was done, and what was typed is handed on.
 pub(super) fn interrupted(visitor: &Visitor, form: &Form, action: &str) -> Response {
+    let mut frame = visitor.frame("Sign in");
+    frame.username.clear();
+    frame.is_administrator = false;
     let page = SignIn {
-        frame: Frame {
-            username: String::new(),
-            is_administrator: false,
-            ..visitor.frame("Sign in")
-        },
+        frame,
         username: String::new(),
         problem: None,
         hint: Some(INTERRUPTED),
@@ -213,8 +212,9 @@ pub(super) fn interrupted(visitor: &Visitor, form: &Form, action: &str) -> Respo
 /// For the page on which it was typed, if there is one.
 fn keep(session: &Session, form: &Form) {
     let kept = form.kept();
-    if let Some((way, form)) = kept.and_then(|(action, form)| Some((way_of(action)?, form))) {
-        hand_on(session, way.action, form);
+    let kept = kept.and_then(|(action, form)| Some((filled_in(action)?.0, form)));
+    if let Some((action, form)) = kept {
+        hand_on(session, action, form);
     }
 }
 

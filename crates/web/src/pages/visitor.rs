@@ -18,7 +18,7 @@ use crate::random;
 use crate::sessions::{Session, Stage};
 
 use super::answer::Problem;
-use super::way_of;
+use super::filled_in;
 
 /// A browser.
 pub(crate) struct Visitor {
@@ -92,8 +92,8 @@ impl Visitor {
     fn next(&self) -> &'static str {
         let signed_in = self.signed_in();
         let typed = signed_in.and_then(|session| Some(session.shown().typed.as_ref()?.0));
-        let way = typed.and_then(way_of);
-        way.map_or_else(|| self.home(), |way| way.back)
+        let page = typed.and_then(filled_in);
+        page.map_or_else(|| self.home(), |(_, page)| page)
     }
 
     pub(super) fn signed_in(&self) -> Option<&Session> {

@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-pub(super) use setup::Kept;
+pub(super) use setup::{ADD, Kept};
 
 use super::answer::{self, Problem, Way, act, sender, settle, settle_at};
 use super::visitor::{Frame, Visitor};
@@ -39,7 +39,7 @@ pub(super) fn routes() -> Router<App> {
         .route(PAGE, get(show))
         .route(RENAME.action, get(ask_rename).post(rename))
         .route(REMOVE.action, get(ask_remove).post(remove))
-        .route(setup::ADD.action, get(setup::ask_add).post(setup::add))
+        .route(ADD.action, get(setup::ask_add).post(setup::add))
         .route(
             setup::RENEW.action,
             get(setup::ask_renew).post(setup::renew),

@@ -17,7 +17,7 @@ use crate::sessions::Session;
 /// Where a phone is shown that waits for its first code.
 pub(super) const SETUP: &str = "/devices/setup";
 
-pub(super) const ADD: Way = Way {
+pub(in crate::pages) const ADD: Way = Way {
     action: "/devices/add",
     back: SETUP,
     done: "",
