@@ -127,9 +127,21 @@ pub(crate) fn add(
     write.tx.ensure_account(account)?;
     check_room(write.tx, account, new.device)?;
     let id = write.tx.add_device(new)?;
+    added(write, &account.name, id)
+}
+
+/// Tells subscribers that there is a new device.
+///
+/// # Errors
+/// The state cannot be used.
+pub(crate) fn added(
+    write: &mut Writing<'_, '_>,
+    username: &AccountName,
+    id: i64,
+) -> Result<DeviceEntry, CallError> {
     let record = write.tx.device(id)?;
     let record = record.ok_or_else(|| CallError::internal("the new device cannot be read"))?;
-    let entry = DeviceEntry::new(account.name.as_str(), &record);
+    let entry = DeviceEntry::new(username.as_str(), &record);
     write.emit(Event::added(DEVICE, id, &entry)?);
     Ok(entry)
 }

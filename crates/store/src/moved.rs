@@ -62,16 +62,18 @@ impl WriteTx<'_> {
             .map(drop)
     }
 
-    /// Removes all devices of an account but these, also pending ones and those that cannot be read.
+    /// Removes all devices of an account but these, also pending ones and those that cannot be read. Their
+    /// ids.
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn delete_devices_but(&mut self, uid: u32, kept: &[i64]) -> Result<(), StoreError> {
-        let ids: Vec<i64> = self.all(&DEVICE_IDS, [uid], |row| row.get(0))?;
-        for id in ids.into_iter().filter(|id| !kept.contains(id)) {
-            self.delete_device(id)?;
+    pub fn delete_devices_but(&mut self, uid: u32, kept: &[i64]) -> Result<Vec<i64>, StoreError> {
+        let mut ids: Vec<i64> = self.all(&DEVICE_IDS, [uid], |row| row.get(0))?;
+        ids.retain(|id| !kept.contains(id));
+        for id in &ids {
+            self.delete_device(*id)?;
         }
-        Ok(())
+        Ok(ids)
     }
 
     /// Removes the exemptions of an account.

@@ -168,6 +168,21 @@ impl<'a> WriteTx<'a> {
         self.noting_full_disk(self.read.one(query, params, read))
     }
 
+    /// Runs `rehearsal`, and undoes all that it wrote: what it answers is what it would come to.
+    ///
+    /// # Errors
+    /// Those of `rehearsal`; or it cannot be begun or undone, and then the call has to fail.
+    pub fn rehearse<T, E: From<StoreError>>(
+        &mut self,
+        rehearsal: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write("SAVEPOINT rehearsal", []).map_err(E::from)?;
+        let answer = rehearsal(self);
+        self.write("ROLLBACK TO rehearsal", []).map_err(E::from)?;
+        self.write("RELEASE rehearsal", []).map_err(E::from)?;
+        answer
+    }
+
     fn noting_full_disk<T>(&self, written: Result<T, StoreError>) -> Result<T, StoreError> {
         if matches!(written, Err(StoreError::DiskFull)) {
             self.effects.disk_full.set(true);

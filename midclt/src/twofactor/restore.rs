@@ -181,7 +181,7 @@ impl Report {
         }
         lines.extend(more(self.accounts_skipped, SHOWN, "account skipped"));
         lines.push(format!(
-            "Devices: {} come, {} go, {} are changed.",
+            "Devices: to come {}, to go {}, to change {}.",
             self.devices_added, self.devices_removed, self.devices_changed
         ));
         if self.accounts_left > 0 {
@@ -198,7 +198,7 @@ impl Report {
 
     fn done(&self) -> String {
         format!(
-            "Restored: {}; {} skipped. Devices: {} came, {} went, {} were changed.\n{}\n",
+            "Restored: {}; {} skipped. Devices: came {}, went {}, changed {}.\n{}\n",
             count(self.accounts, "account"),
             self.accounts_skipped,
             self.devices_added,
@@ -293,7 +293,7 @@ mod tests {
              alice  a device comes     phone\n\
              bob    is in grace again\n\
              carol (uid 1005) gets nothing: there is no such user here\n\
-             Devices: 1 come, 1 go, 0 are changed.\n\
+             Devices: to come 1, to go 1, to change 0.\n\
              1 account not in the file: left as they are.\n\
              Recovery codes: void, of 1 account.\n\
              Two-factor authentication is ON by it; settings and policy as in the file.\n"

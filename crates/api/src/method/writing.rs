@@ -71,6 +71,24 @@ impl Writing<'_, '_> {
         Ok(())
     }
 
+    /// Does it, and undoes it: what it answers is what it would come to. Nobody is told, and nothing is
+    /// written down.
+    pub(crate) fn rehearse<T>(
+        &mut self,
+        rehearsal: impl FnOnce(&mut Writing<'_, '_>) -> Result<T, CallError>,
+    ) -> Result<T, CallError> {
+        let (caller, method) = (self.caller, self.method);
+        self.tx.rehearse(|tx| {
+            rehearsal(&mut Writing {
+                tx,
+                caller,
+                method,
+                account: None,
+                effects: Effects::default(),
+            })
+        })
+    }
+
     /// Changes the session that this call came by, once that is durable.
     pub(crate) fn change_session(&mut self, change: Change) {
         self.effects.session = Some(SessionChange(change));

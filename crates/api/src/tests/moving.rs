@@ -1,6 +1,7 @@
 //! `auth.twofactor.export` and `auth.twofactor.restore`.
 
 mod pages;
+mod told;
 
 use super::devices::QUERY;
 use super::*;
@@ -137,6 +138,7 @@ fn a_dry_run_lists_what_a_restore_does_and_changes_nothing() {
         (&json!(1), &json!(1))
     );
     machine.alerts();
+    assert_eq!(machine.events("auth.twofactor.device").len(), 5);
     let mut done = restore(&mut machine, &pages, json!({}));
     assert_eq!(done["dry_run"], false);
     done["dry_run"] = json!(true);

@@ -88,3 +88,26 @@ fn exemptions_of_an_account_go_together() {
     assert_eq!(desk.read(|tx| tx.exemptions_of(1000)).len(), 0);
     assert_eq!(desk.read(|tx| tx.exemptions_of(1001)).len(), 1);
 }
+
+/// What was tried is gone, and what comes after it in the same call stays.
+#[test]
+fn a_rehearsal_leaves_nothing() {
+    let mut desk = Desk::new();
+    desk.write(|tx| {
+        let seen = tx.rehearse(|tx| {
+            tx.add_exemption(1000, after(100), "rehearsed")?;
+            Ok::<_, StoreError>(tx.exemptions_of(1000)?.len())
+        })?;
+        assert_eq!(seen, 1);
+        let refused = tx.rehearse(|tx| {
+            tx.add_exemption(1000, after(100), "refused")?;
+            Err::<(), _>(StoreError::DiskFull)
+        });
+        assert!(matches!(refused, Err(StoreError::DiskFull)));
+        assert_eq!(tx.exemptions_of(1000)?.len(), 0);
+        tx.add_exemption(1000, after(100), "kept")
+    });
+    let left = desk.read(|tx| tx.exemptions_of(1000));
+    assert_eq!(left.len(), 1);
+    assert_eq!(left[0].reason, "kept");
+}

@@ -75,11 +75,26 @@ pub(super) fn run(connection: &Connection, args: &ExportArgs) -> Result<(), Fail
     output::page(&format!(
         "{} with {} are in {}.\n\
          Only its passphrase opens it: keep both, apart, and off this machine.\n\
-         To look at it: midclt 2fa export --check FILE. Back: midclt 2fa restore FILE\n",
+         To look at it: midclt 2fa export --check {word}\n\
+         To put it back: midclt 2fa restore {word}\n",
         count(summary.accounts, "account"),
         count(summary.devices, "device"),
-        args.file.display()
+        args.file.display(),
+        word = word(&args.file.to_string_lossy())
     ))
+}
+
+/// How a shell, and midclt, take it as this one file name.
+fn word(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-+:@%,=".contains(&byte);
+    let plain = match name.strip_prefix('-') {
+        Some(_) => format!("./{name}"),
+        None => name.to_owned(),
+    };
+    if !plain.is_empty() && plain.bytes().all(is_plain) {
+        return plain;
+    }
+    format!("'{}'", plain.replace('\'', r"'\''"))
 }
 
 fn check(args: &ExportArgs) -> Result<(), Failure> {
@@ -101,4 +116,21 @@ pub(super) fn open(path: &Path, passphrase: &PassphraseArg) -> Result<Contents, 
     let passphrase: Passphrase = passphrase.known()?;
     let opened = export::open(passphrase.as_str(), &file).map_err(failed)?;
     Ok(Contents::opened(opened))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_name_can_be_pasted() {
+        for (name, expected) in [
+            ("/media/usb/nas1.2fa", "/media/usb/nas1.2fa"),
+            ("-x", "./-x"),
+            ("my file", "'my file'"),
+            ("it's $HOME", r"'it'\''s $HOME'"),
+        ] {
+            assert_eq!(word(name), expected);
+        }
+    }
 }

@@ -7,6 +7,7 @@ use crate::CallError;
 use crate::auth_twofactor::record::{AccountEntry, DeviceEntry, ExemptionEntry, Page};
 use crate::auth_twofactor::whose::{self, Concern};
 use crate::devices;
+use crate::event::{DEVICE, Event};
 use crate::method::Writing;
 
 const DAY_SECS: u64 = 86_400;
@@ -164,7 +165,9 @@ impl<'a> Moved<'a> {
             .map(|id| id.filter(|_| is_in_order))
             .collect();
         let all_kept: Vec<_> = kept.iter().flatten().copied().collect();
-        write.tx.delete_devices_but(self.account.uid, &all_kept)?;
+        for gone in (write.tx).delete_devices_but(self.account.uid, &all_kept)? {
+            write.emit(Event::removed(DEVICE, gone));
+        }
         for (pair, kept) in self.devices.iter().zip(kept) {
             self.put_device(pair, kept, write)?;
         }
@@ -182,6 +185,9 @@ impl<'a> Moved<'a> {
             write.tx.rename_device(id, &entry.name.0)?;
             write.tx.reshape_device(id, device.digits, device.step)?;
             write.tx.set_floor(id, device.floor)?;
+            if pair.is_changed() {
+                devices::changed(write, &self.account.name, id)?;
+            }
             return Ok(());
         }
         let id = write.tx.add_device(&NewDevice {
@@ -192,7 +198,8 @@ impl<'a> Moved<'a> {
             device,
         })?;
         let last_used = entry.last_used.0.map(|at| at.0);
-        Ok(write.tx.put_history(id, entry.created.0, last_used)?)
+        write.tx.put_history(id, entry.created.0, last_used)?;
+        devices::added(write, &self.account.name, id).map(drop)
     }
 
     fn put_exemptions(&self, write: &mut Writing<'_, '_>) -> Result<(), CallError> {

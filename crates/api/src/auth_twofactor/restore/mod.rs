@@ -208,6 +208,24 @@ impl Slow for Restore {
         if write.tx.live_trial()?.is_some() {
             return Err(CallError::refused(Errno::EBUSY, ON_TRIAL));
         }
+        // Only what was restored shows who would be locked out by it.
+        if self.is_dry() {
+            return write.rehearse(|write| self.restore(found, write));
+        }
+        let report = self.restore(found, write)?;
+        write.audit("restored")?;
+        write.alert(Alert {
+            kind: AlertKind::Restored,
+            account: None,
+            source: None,
+            message: report.message(),
+        })?;
+        Ok(report)
+    }
+}
+
+impl Restore {
+    fn restore(&self, found: &Found, write: &mut Writing<'_, '_>) -> Result<Report, CallError> {
         let first = self.pages.first().ok_or_else(no_pages)?;
         let mut report = Report::new(first, self.is_dry());
         let mut named = HashSet::new();
@@ -216,10 +234,8 @@ impl Slow for Restore {
                 Ok(account) => {
                     named.insert(account.uid);
                     let moved = Moved::of(entry, account, self.at(write)?, (first, write.tx))?;
-                    if !self.is_dry() {
-                        moved.put(write)?;
-                        audit(write, &moved, &report)?;
-                    }
+                    moved.put(write)?;
+                    audit(write, &moved, &report)?;
                     report.moved(&moved);
                 }
                 Err(why) => report.skipped(entry, why),
@@ -229,20 +245,9 @@ impl Slow for Restore {
         let left = stored.filter(|record| !named.contains(&record.account.uid));
         report.left(left.count());
         self.put_settings(found, write, &mut report)?;
-        if !self.is_dry() {
-            write.audit("restored")?;
-            write.alert(Alert {
-                kind: AlertKind::Restored,
-                account: None,
-                source: None,
-                message: report.message(),
-            })?;
-        }
         Ok(report)
     }
-}
 
-impl Restore {
     fn entries(&self) -> impl Iterator<Item = &AccountEntry> {
         self.pages.iter().flat_map(|page| &page.accounts.0)
     }

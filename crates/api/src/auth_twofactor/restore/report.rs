@@ -54,7 +54,7 @@ pub(super) struct SettingsReport {
     /// Whether anything of settings or policy is different.
     pub(super) changed: bool,
     /// Whether accounts without a device are still let in, though the export refuses them: they would be
-    /// locked out. A dry run looks at the devices that there are now.
+    /// locked out.
     pub(super) still_lets_in: bool,
 }
 
