@@ -46,9 +46,10 @@ pub use params::RawParams;
 pub use session::Session;
 
 /// Every namespace, in the order of their names.
-const NAMESPACES: [&[Method]; 12] = [
+const NAMESPACES: [&[Method]; 13] = [
     auth::METHODS,
     auth_twofactor::METHODS,
+    auth_twofactor::account::METHODS,
     auth_twofactor::bypass::METHODS,
     auth_twofactor::device::METHODS,
     auth_twofactor::exemption::METHODS,

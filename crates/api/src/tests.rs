@@ -5,6 +5,7 @@
 )]
 // Long on purpose: one case list for each row of the contract, side by side.
 
+mod accounts;
 mod audit;
 mod confirm;
 mod devices;

@@ -56,6 +56,12 @@ pub struct AuditFilter {
     pub outcome: Option<String>,
     /// Of this method.
     pub method: Option<String>,
+    /// Of this service.
+    pub service: Option<String>,
+    /// At this time or later.
+    pub since: Option<UnixTime>,
+    /// Before this time.
+    pub until: Option<UnixTime>,
     /// Older than the entry with this id.
     pub before: Option<i64>,
 }
@@ -91,7 +97,8 @@ const ENTRIES: Query = Query {
     sql: "SELECT id, at, uid, pid, login_uid, method, outcome, account, service, source, count \
         FROM audit WHERE (?1 IS NULL OR id < ?1) AND (?2 IS NULL OR account = ?2) \
         AND (?3 IS NULL OR outcome = ?3) AND (?4 IS NULL OR method = ?4) \
-        ORDER BY id DESC LIMIT ?5",
+        AND (?5 IS NULL OR service = ?5) AND (?6 IS NULL OR at >= ?6) \
+        AND (?7 IS NULL OR at < ?7) ORDER BY id DESC LIMIT ?8",
 };
 
 impl ReadTx<'_> {
@@ -108,11 +115,17 @@ impl ReadTx<'_> {
             account,
             outcome,
             method,
+            service,
+            since,
+            until,
             before,
         } = filter;
+        let (since, until) = (since.map(secs), until.map(secs));
         self.all(
             &ENTRIES,
-            params![before, account, outcome, method, limit],
+            params![
+                before, account, outcome, method, service, since, until, limit
+            ],
             entry,
         )
     }

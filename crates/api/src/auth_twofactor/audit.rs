@@ -7,7 +7,7 @@ use store::{AuditFilter, AuditRow};
 
 use crate::CallError;
 use crate::access::{Proof, Right};
-use crate::bounded::{Id, Line, Username, Whole};
+use crate::bounded::{Id, Line, Moment, Service, Username, Whole};
 use crate::method::{Declared, Read, Reading};
 use crate::params::{At, Field, Issues, decode_object, fields};
 
@@ -31,6 +31,12 @@ fields! {
         outcome: Option<Line>,
         /// Only those of this method, by its full name.
         method: Option<Line>,
+        /// Only those of this service, by its PAM name.
+        service: Option<Service>,
+        /// Only those of this second or later, since 1970, UTC.
+        since: Option<Moment>,
+        /// Only those before this second, since 1970, UTC.
+        until: Option<Moment>,
         /// Only those that are older than the entry with this number: for the next page, the last
         /// number of the page before.
         before: Option<Id>,
@@ -114,6 +120,9 @@ impl Filter {
             account: self.username.map(|name| name.0.as_str().to_owned()),
             outcome: self.outcome.map(|outcome| outcome.0),
             method: self.method.map(|method| method.0),
+            service: self.service.map(|service| service.as_str().to_owned()),
+            since: self.since.map(|since| since.0),
+            until: self.until.map(|until| until.0),
             before: self.before.map(|id| id.0),
         };
         (filter, self.limit.map_or(USUAL, |limit| limit.0))

@@ -1,6 +1,7 @@
 //! `auth.twofactor.*`: the 22.12 API, whose one secret is root's first device, and what it grew into. A
 //! file of this directory holds a namespace below it, or the methods of one concern.
 
+pub(crate) mod account;
 mod audit;
 pub(crate) mod bypass;
 mod config;

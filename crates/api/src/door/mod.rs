@@ -257,7 +257,10 @@ fn is_off(read: &Reading<'_>, by_override: bool) -> bool {
 }
 
 /// All that decides whether a code is asked for.
-fn standing(write: &Writing<'_, '_>, attempt: &Attempt<'_>) -> Result<Standing, CallError> {
+pub(crate) fn standing(
+    write: &Writing<'_, '_>,
+    attempt: &Attempt<'_>,
+) -> Result<Standing, CallError> {
     let uid = attempt.who.known_uid();
     let key = attempt.proven_key();
     let mut standing = Standing {

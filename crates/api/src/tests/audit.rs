@@ -23,6 +23,13 @@ fn entries_are_filtered_and_paged() {
     };
     check(json!({}), &[4, 3, 2, 1]);
     check(json!({ "limit": 2 }), &[4, 3]);
+    // The clock of the first entries is a second behind that of the last one, and so on.
+    check(json!({ "since": 1_700_000_002 }), &[4, 3]);
+    check(
+        json!({ "since": 1_700_000_001, "until": 1_700_000_002 }),
+        &[2],
+    );
+    check(json!({ "service": "sshd" }), &[]);
     check(json!({ "limit": 2, "before": 3 }), &[2, 1]);
     check(json!({ "username": "daemon" }), &[4, 2]);
     check(json!({ "username": "nobody-has-this-name" }), &[]);
@@ -52,7 +59,15 @@ fn filters_have_bounds() {
             json!({ "username": "" }),
             "username: Not a valid account name",
         ),
-        (json!({ "since": 1 }), "since: Field was not expected"),
+        (
+            json!({ "since": -1 }),
+            "since: Should be between 0 and 253402300799",
+        ),
+        (
+            json!({ "service": "a/b" }),
+            "service: Not a valid service name",
+        ),
+        (json!({ "from": 1 }), "from: Field was not expected"),
     ] {
         let reason = Machine::new().refusal("auth.twofactor.audit", json!([filter]));
         assert_eq!(reason, format!("[EINVAL] audit_query.{line}\n"));

@@ -71,6 +71,40 @@ fn an_entry_comes_back_whole() {
 }
 
 #[test]
+fn filters_by_service_and_time() {
+    let mut desk = Desk::new();
+    desk.write(|tx| tx.audit(&entry("changed", None)));
+    let subject = about(Some("alice"), Some("192.0.2.1"));
+    desk.write(|tx| tx.audit(&entry("accepted", Some(subject))));
+    let any = AuditFilter::default();
+    let rows = desk.read(|tx| tx.audit_entries(&any, 10));
+    let service = rows[0].service.clone();
+    assert!(service.is_some() && rows[1].service.is_none());
+    let at = |secs: i64| {
+        Some(UnixTime::from_secs(
+            rows[0].at.as_secs().strict_add_signed(secs),
+        ))
+    };
+    for (service, since, until, found) in [
+        (service.clone(), None, None, 1),
+        (Some("cups".to_owned()), None, None, 0),
+        (None, at(0), at(1), 2),
+        (service, at(0), at(1), 1),
+        (None, at(1), None, 0),
+        (None, None, at(0), 0),
+    ] {
+        let filter = AuditFilter {
+            service,
+            since,
+            until,
+            ..any.clone()
+        };
+        let rows = desk.read(|tx| tx.audit_entries(&filter, 10));
+        assert_eq!(rows.len(), found, "{filter:?}");
+    }
+}
+
+#[test]
 fn filters_and_pages() {
     let mut desk = Desk::new();
     for (outcome, account) in [
@@ -121,6 +155,7 @@ fn filters_and_pages() {
                 outcome: owned("wrong"),
                 method: owned(METHOD),
                 before: Some(4),
+                ..any.clone()
             },
             vec![1],
         ),
