@@ -1,9 +1,12 @@
 //! The web service from outside: what a browser gets, what a stranger does not, and the way to the daemon.
 
+mod accounts;
 mod coming_back;
 mod devices;
 mod enabling;
+mod health;
 mod limits;
+mod log;
 mod passing;
 mod renewing;
 mod signing_in;

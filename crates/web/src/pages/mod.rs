@@ -1,8 +1,11 @@
 //! The pages. Each is made anew from what the daemon answers; none holds a rule of its own.
 
+mod accounts;
 mod answer;
 mod devices;
+mod health;
 mod live;
+mod log;
 mod qr;
 mod sign_in;
 mod two_factor;
@@ -25,7 +28,10 @@ pub(crate) fn routes() -> Router<App> {
     Router::new()
         .route("/", get(home))
         .route("/live", get(live::live))
+        .merge(accounts::routes())
         .merge(devices::routes())
+        .merge(health::routes())
+        .merge(log::routes())
         .merge(sign_in::routes())
         .merge(two_factor::routes())
 }

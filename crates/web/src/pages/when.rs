@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// A moment, in seconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct When(u64);
 
 impl When {
@@ -26,6 +26,30 @@ impl When {
         let minute = rest.get(1..6).unwrap_or_default();
         format!("{day} {minute} UTC")
     }
+}
+
+/// The second that somebody wrote: `2026-11-24T20:05`, perhaps with seconds, or a day alone. Of UTC.
+pub(super) fn parse(text: &str) -> Option<u64> {
+    let (day, time) = text.split_once(['T', ' ']).unwrap_or((text, "00:00"));
+    let numbers = |text: &str, by| -> Option<Vec<u64>> {
+        text.split(by).map(|part| part.parse().ok()).collect()
+    };
+    let [year, month, day] = *numbers(day, '-')?.as_slice() else {
+        return None;
+    };
+    let (hour, minute, second) = match *numbers(time, ':')?.as_slice() {
+        [hour, minute] => (hour, minute, 0),
+        [hour, minute, second] => (hour, minute, second),
+        _ => return None,
+    };
+    if hour > 23 || minute > 59 || second > 59 || !(1970..=9999).contains(&year) {
+        return None;
+    }
+    // Days of a year are few: whichever has that date is the one, and one that there is not has none.
+    let first = (year - 1970) * 365;
+    let leaps = (year - 1970) / 4 + 366 * 2;
+    let days = (first..=first + leaps).find(|days| date(*days) == (year, month, day))?;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
 }
 
 /// The civil date of a day since 1970, by eras of 400 years (Hinnant, "chrono-compatible low-level date
@@ -63,6 +87,30 @@ mod tests {
             assert_eq!(When(secs).iso(), iso);
         }
         assert_eq!(When(1_795_550_709).text(), "2026-11-24 20:05 UTC");
+        for secs in [
+            0,
+            951_782_399,
+            951_782_400,
+            1_795_550_709,
+            4_107_542_400,
+            253_402_300_799,
+        ] {
+            let iso = When(secs).iso();
+            assert_eq!(parse(iso.trim_end_matches('Z')), Some(secs), "{iso}");
+        }
+        for (text, secs) in [
+            ("1970-01-02", Some(86_400)),
+            ("1970-01-01T00:01", Some(60)),
+            ("2023-02-29T00:00", None),
+            ("2023-02-01T24:00", None),
+            ("1969-12-31", None),
+            ("10000-01-01", None),
+            ("yesterday", None),
+            ("2023-02", None),
+            ("", None),
+        ] {
+            assert_eq!(parse(text), secs, "{text}");
+        }
         // What no clock shows panics nowhere.
         assert!(!When(u64::MAX).text().is_empty());
     }
