@@ -142,7 +142,7 @@ pub(crate) fn added(
     let record = write.tx.device(id)?;
     let record = record.ok_or_else(|| CallError::internal("the new device cannot be read"))?;
     let entry = DeviceEntry::new(username.as_str(), &record);
-    write.emit(Event::added(DEVICE, id, &entry)?);
+    write.emit(Event::added(DEVICE, id, &entry)?.of(record.uid));
     Ok(entry)
 }
 
@@ -179,7 +179,7 @@ pub(crate) fn activate(
 ) -> Result<(), CallError> {
     write.tx.activate_device(pending.id)?;
     if let Some(replaced) = pending.replaces {
-        write.emit(Event::removed(DEVICE, replaced));
+        write.emit(Event::removed(DEVICE, replaced).of(pending.uid));
     }
     changed(write, username, pending.id)?;
     end_beginning(write, pending.uid, username)?;
@@ -205,7 +205,7 @@ pub(crate) fn changed(
 ) -> Result<(), CallError> {
     if let Some(record) = write.tx.device(id)? {
         let entry = DeviceEntry::new(username.as_str(), &record);
-        write.emit(Event::changed(DEVICE, Some(id), &entry)?);
+        write.emit(Event::changed(DEVICE, Some(id), &entry)?.of(record.uid));
     }
     Ok(())
 }
@@ -214,9 +214,9 @@ pub(crate) fn changed(
 ///
 /// # Errors
 /// The state cannot be used.
-pub(crate) fn remove(write: &mut Writing<'_, '_>, id: i64) -> Result<(), CallError> {
-    if write.tx.delete_device(id)? {
-        write.emit(Event::removed(DEVICE, id));
+pub(crate) fn remove(write: &mut Writing<'_, '_>, record: &DeviceRecord) -> Result<(), CallError> {
+    if write.tx.delete_device(record.id)? {
+        write.emit(Event::removed(DEVICE, record.id).of(record.uid));
     }
     Ok(())
 }

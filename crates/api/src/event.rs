@@ -32,6 +32,9 @@ pub struct Event {
     fields: Option<Box<RawValue>>,
     #[serde(skip)]
     is_change: bool,
+    /// Whose account it is about, where that one may be told too.
+    #[serde(skip)]
+    owner: Option<u32>,
 }
 
 impl Event {
@@ -61,7 +64,19 @@ impl Event {
             id: Some(id),
             fields: None,
             is_change: true,
+            owner: None,
         }
+    }
+
+    /// The same, about the account with this uid.
+    pub(crate) const fn of(mut self, uid: u32) -> Self {
+        self.owner = Some(uid);
+        self
+    }
+
+    /// Whose account it is about, where that one may be told too.
+    pub(crate) const fn owner(&self) -> Option<u32> {
+        self.owner
     }
 
     /// Something happened that is no record, and no reason for a copy of the state.
@@ -86,6 +101,7 @@ impl Event {
             id: None,
             fields: Some(fields),
             is_change: true,
+            owner: None,
         })
     }
 
@@ -147,8 +163,8 @@ pub const EVENTS: [EventInfo; 7] = [
     },
     EventInfo {
         name: DEVICE,
-        description: "A device was added, changed or removed; the fields are those of auth.twofactor.device.query.",
-        right: Right::Administrator(Proof::Session),
+        description: "A device was added, changed or removed; the fields are those of auth.twofactor.device.query. On the web people who are no administrators are told of their own.",
+        right: Right::Own(Proof::Session),
     },
     EventInfo {
         name: LOGIN,

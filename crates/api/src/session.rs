@@ -122,7 +122,7 @@ impl Session {
         is_subscribed && {
             let visit = self.visit.as_ref();
             let access = visit.map_or_else(Access::root, |visit| Access::of_visit(visit, now));
-            info(event.collection()).is_some_and(|info| access.admit(info.right).is_ok())
+            info(event.collection()).is_some_and(|info| access.may_hear(info.right, event.owner()))
         }
     }
 

@@ -288,7 +288,7 @@ fn forget(write: &mut Writing<'_, '_>, account: &Account) -> Result<(), CallErro
     let devices = write.tx.devices(account.uid)?;
     write.tx.forget_account(account.uid)?;
     for device in &devices {
-        write.emit(Event::removed(DEVICE, device.id));
+        write.emit(Event::removed(DEVICE, device.id).of(account.uid));
     }
     write.about(&account.name);
     write.audit("unset")?;

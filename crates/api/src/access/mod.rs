@@ -121,6 +121,16 @@ impl Access {
         }
     }
 
+    /// Whether to tell of an event that whoever has this right may hear, about an account, if it is about one.
+    pub(crate) fn may_hear(&self, right: Right, owner: Option<u32>) -> bool {
+        let is_theirs = || owner.is_some_and(|uid| self.permits(uid));
+        self.admit(right).is_ok()
+            && match right {
+                Right::Own(_) => self.is_administrator() || is_theirs(),
+                _ => true,
+            }
+    }
+
     /// Whether this call may show a secret: on the web only after a code for that very call.
     pub(crate) fn may_reveal(&self) -> bool {
         self.0.as_ref().is_none_or(|web| web.is_new)

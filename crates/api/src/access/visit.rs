@@ -50,6 +50,8 @@ pub(crate) struct SignedIn {
     pub(crate) id: String,
     pub(crate) account: Account,
     pub(crate) is_administrator: bool,
+    /// Let in by an invite, to set up a first device; not for what administrators may.
+    pub(crate) is_newcomer: bool,
     /// Seconds since 1970, for people.
     pub(crate) created: u64,
     /// Seconds of this boot, as the others.
@@ -138,6 +140,7 @@ impl SignedIn {
             id,
             account,
             is_administrator,
+            is_newcomer: false,
             created,
             ends: now + LONGEST_SECS,
             last_call: now,

@@ -10,8 +10,8 @@ use super::sessions::UserInfo;
 use super::token::reconnect_token;
 use crate::CallError;
 use crate::access::{self, Change, SignedIn, Signing};
-use crate::auth_twofactor::invite::ShownText;
-use crate::door::{self, Attempt, Factor, Typed, Verdict, Who};
+use crate::auth_twofactor::invite::{ShownText, TypedInvite};
+use crate::door::{self, Attempt, Counting, Factor, Hashed, Typed, Verdict, Who};
 use crate::method::Writing;
 use crate::session::uuid;
 
@@ -57,38 +57,51 @@ impl LoginAnswer {
 pub(super) fn decide(
     write: &mut Writing<'_, '_>,
     proven: &Proven,
-    typed: Option<Typed<'_>>,
+    typed: Option<Given<'_>>,
     options: Signing,
 ) -> Result<LoginAnswer, CallError> {
     let account = &proven.account;
     let who = Who::find(write.tx, account.name.as_str(), Some(account.uid))?;
     let is_first = typed.is_none();
-    let attempt = Attempt {
+    let mut attempt = Attempt {
         who: &who,
         service: access::SERVICE,
         source: write.access().source(),
         factor: Factor::Password,
-        typed,
+        typed: typed.map(|given| Typed::new(given.text, given.hashed)),
     };
-    let answer = door::decide(write, &attempt)?;
+    let mut answer = door::decide(write, &attempt)?;
+    let is_newcomer = answer.verdict == Verdict::NotEnrolled && answer.may_enrol;
+    let invite = typed.map(|given| TypedInvite::parse(given.text));
+    if let (true, Some(invite)) = (is_newcomer, &invite) {
+        attempt.typed = Some(Typed::InviteToSignIn(invite));
+        answer = door::judge(write, &attempt, &Counting::AtDoor)?;
+    }
     match answer.verdict {
         Verdict::NotRequired | Verdict::Exempt | Verdict::Bypassed | Verdict::Accepted => {
             let mut warnings = answer.warnings;
             if !answer.message.is_empty() {
                 warnings.insert(0, answer.message);
             }
-            let with_code = answer.verdict == Verdict::Accepted;
+            let by = match answer.verdict {
+                Verdict::Accepted if is_newcomer => By::Invite,
+                Verdict::Accepted => By::Code,
+                _ => By::Password,
+            };
             sign_in(
                 write,
                 proven,
                 Signed {
-                    with_code,
+                    by,
                     options,
                     warnings,
                 },
             )
         }
-        Verdict::CodeRequired if is_first => {
+        // What is typed next may be a code or an invite: nobody sees which of them is wanted.
+        Verdict::CodeRequired | Verdict::NotEnrolled
+            if is_first && (is_newcomer || answer.verdict == Verdict::CodeRequired) =>
+        {
             write.change_session(Change::Pending {
                 account: account.clone(),
                 is_administrator: proven.is_administrator,
@@ -108,9 +121,27 @@ pub(super) fn decide(
     }
 }
 
+/// What was typed besides the password.
+#[derive(Clone, Copy)]
+pub(super) struct Given<'a> {
+    pub(super) text: &'a str,
+    /// What came of hashing it, if it has the form of a recovery code.
+    pub(super) hashed: Option<&'a Hashed>,
+}
+
+/// What somebody got in by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// A password, or a token of a session before.
+    Password,
+    Code,
+    /// For a first device and nothing else: whatever the account may, an invite is no second factor.
+    Invite,
+}
+
 /// How somebody got in.
 pub(super) struct Signed {
-    pub(super) with_code: bool,
+    pub(super) by: By,
     pub(super) options: Signing,
     pub(super) warnings: Vec<String>,
 }
@@ -127,10 +158,11 @@ pub(super) fn sign_in(
     let mut session = SignedIn::new(
         id,
         proven.account.clone(),
-        proven.is_administrator,
+        proven.is_administrator && signed.by != By::Invite,
         (created, now),
     );
-    session.code_at = signed.with_code.then_some(now);
+    session.code_at = (signed.by == By::Code).then_some(now);
+    session.is_newcomer = signed.by == By::Invite;
     Ok(LoginAnswer::Success(Box::new(enter(
         write, session, signed,
     )?)))
@@ -151,18 +183,18 @@ pub(super) fn enter(
     write.audit_login("signed in", &subject)?;
     let now = write.clocks().boot.secs;
     let Signed {
-        with_code,
+        by,
         options,
         warnings,
     } = signed;
-    let token = if options.reconnect_token {
+    let token = if options.reconnect_token && !session.is_newcomer {
         Some(ShownText(reconnect_token(write.access(), &session, now)?))
     } else {
         None
     };
     let success = Success {
         user_info: options.user_info.then(|| UserInfo::new(&session, now)),
-        authenticator: if with_code { "LEVEL_2" } else { "LEVEL_1" },
+        authenticator: if by == By::Code { "LEVEL_2" } else { "LEVEL_1" },
         reconnect_token: token,
         warnings,
     };

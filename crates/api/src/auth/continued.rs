@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::answer::{self, LoginAnswer};
+use super::answer::{self, Given, LoginAnswer};
 use super::password::{Proven, Typed};
 use crate::CallError;
 use crate::access::{LoginGuard, Pending, Right};
@@ -90,8 +90,11 @@ pub(super) fn finish(
         account: pending.account.clone(),
         is_administrator: pending.is_administrator,
     };
-    let typed = door::Typed::new(typed, found.hashed.as_ref());
-    answer::decide(write, &proven, Some(typed), pending.options)
+    let given = Given {
+        text: typed,
+        hashed: found.hashed.as_ref(),
+    };
+    answer::decide(write, &proven, Some(given), pending.options)
 }
 
 impl Declared for LoginExContinue {

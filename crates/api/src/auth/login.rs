@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::answer::{self, LoginAnswer, Signed};
+use super::answer::{self, By, Given, LoginAnswer, Signed};
 use super::continued;
 use super::password::{self, Asking, First, Found, Job, Proven, Typed};
 use crate::CallError;
@@ -20,6 +20,7 @@ fields! {
     /// Begins a login, or gives the code of one that was begun.
     ///
     /// A password is followed by `OTP_REQUIRED` where a code is asked for; `auth.login_ex_continue` takes it.
+    /// An account without a device that has an invite is asked too, and gives that.
     /// One wrong code ends the login. What was wrong is not said. A wrong password neither burns a code
     /// nor counts as a guess at one.
     pub(crate) struct LoginEx {
@@ -253,8 +254,11 @@ fn conclude(
             Ok(LoginAnswer::Denied)
         }
         First::Proven(proven) => {
-            let typed = typed.map(|typed| door::Typed::new(typed, found.hashed.as_ref()));
-            answer::decide(write, proven, typed, options)
+            let given = typed.map(|text| Given {
+                text,
+                hashed: found.hashed.as_ref(),
+            });
+            answer::decide(write, proven, given, options)
         }
     }
 }
@@ -291,7 +295,7 @@ fn by_token(
     let mut session = SignedIn::new(id, proven.account.clone(), proven.is_administrator, at);
     session.ends = *ends;
     let signed = Signed {
-        with_code: false,
+        by: By::Password,
         options,
         warnings: Vec::new(),
     };

@@ -3,7 +3,7 @@
 use zeroize::Zeroizing;
 
 use crate::CallError;
-use crate::access::{Access, NewToken, Right, SignedIn};
+use crate::access::{Access, NewToken, Right, SignedIn, refused};
 use crate::auth_twofactor::invite::ShownText;
 use crate::bounded::{Nullable, Whole};
 use crate::core::Ignored;
@@ -33,6 +33,8 @@ fields! {
     }
 }
 
+const NEWCOMER: &str = "Not authorized: set up a device, and sign in with a code of it";
+
 impl Declared for GenerateToken {
     const NAME: &'static str = "auth.generate_token";
     const RIGHT: Right = Right::SignedIn;
@@ -45,6 +47,10 @@ impl OnSession for GenerateToken {
         let secs = ttl.map_or(LONGEST_SECS, |secs| secs.0);
         let visit = access.visit()?;
         let session = access.signed_in().ok_or(CallError::NotSignedIn)?;
+        // It would sign in anew, as somebody who has shown more than an invite.
+        if session.is_newcomer {
+            return Err(refused(NEWCOMER));
+        }
         let new = NewToken {
             session: &session.id,
             account: &session.account,

@@ -223,7 +223,7 @@ impl Known {
         device: &Device,
     ) -> Result<(DeviceEntry, &'static str), CallError> {
         if let Some(replaced) = replaced {
-            devices::remove(write, replaced.record.id)?;
+            devices::remove(write, &replaced.record)?;
         }
         let name = match &self.name {
             Some(Line(name)) => name.clone(),

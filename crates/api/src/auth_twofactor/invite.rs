@@ -149,9 +149,7 @@ impl Field for TypedInvite {
             issues.wrong(at, "Not a string");
             return None;
         };
-        let typed = Zeroizing::new(typed);
-        let secret = LookupSecret::parse(&typed);
-        Some(Self(secret.map(|secret| secret.sha256())))
+        Some(Self::parse(&Zeroizing::new(typed)))
     }
 }
 
@@ -170,19 +168,34 @@ impl JsonSchema for TypedInvite {
 }
 
 impl TypedInvite {
+    /// What cannot be an invite is refused like a wrong one.
+    pub(crate) fn parse(typed: &str) -> Self {
+        Self(LookupSecret::parse(typed).map(|secret| secret.sha256()))
+    }
+
     /// Uses up the invite of this account, if it is one that is not over.
     pub(crate) fn use_up(&self, write: &mut Writing<'_, '_>, uid: u32) -> Result<bool, CallError> {
+        let right = self.right(write, uid)?;
+        for record in &right {
+            write.tx.delete_invite(record.id)?;
+        }
+        Ok(!right.is_empty())
+    }
+
+    /// Whether it is one of this account that is not over. It stays good.
+    pub(crate) fn is_right(&self, write: &Writing<'_, '_>, uid: u32) -> Result<bool, CallError> {
+        Ok(!self.right(write, uid)?.is_empty())
+    }
+
+    fn right(&self, write: &Writing<'_, '_>, uid: u32) -> Result<Vec<InviteRecord>, CallError> {
         let Some(typed) = &self.0 else {
-            return Ok(false);
+            return Ok(Vec::new());
         };
         let today = write.today()?;
         // All are compared, each in constant time, whichever it is.
         let is_it = |record: &InviteRecord| record.hash == *typed && today < record.until;
         let (right, _): (Vec<_>, Vec<_>) = write.tx.invites_for(uid)?.into_iter().partition(is_it);
-        for record in &right {
-            write.tx.delete_invite(record.id)?;
-        }
-        Ok(!right.is_empty())
+        Ok(right)
     }
 }
 

@@ -103,7 +103,7 @@ impl UpdateChanges {
         (record.digits, record.step) = (digits, step);
         let root = lookup::uid_0(write.tx)?;
         let entry = DeviceEntry::new(root.name.as_str(), &record);
-        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?);
+        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?.of(record.uid));
         Ok(true)
     }
 

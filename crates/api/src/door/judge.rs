@@ -39,7 +39,7 @@ pub(crate) fn judge(
     let limits = write.tx.policy()?.limits;
     let budget = match attempt.typed {
         Some(Typed::Recovery(_) | Typed::TooSoon) => Budget::Recovery,
-        Some(Typed::Code(_) | Typed::Invite(_)) | None => Budget::Codes,
+        Some(Typed::Code(_) | Typed::Invite(_) | Typed::InviteToSignIn(_)) | None => Budget::Codes,
     };
     let charge = Charge {
         attempt,
@@ -62,7 +62,9 @@ pub(crate) fn judge(
         Some(Typed::Code(typed)) => charge.code(write, typed, counting, tally),
         Some(Typed::Recovery(hashed)) => charge.recovery(write, hashed, tally),
         Some(Typed::TooSoon) => Ok(answer::too_soon()),
-        Some(Typed::Invite(invite)) => charge.invite(write, invite, tally),
+        Some(Typed::Invite(invite) | Typed::InviteToSignIn(invite)) => {
+            charge.invite(write, invite, tally)
+        }
     }
 }
 
@@ -118,17 +120,18 @@ impl Charge<'_> {
         }
     }
 
-    /// Uses up the invite, if it is right. That is no login: it forgives nothing, and makes no source a
-    /// known one.
+    /// Whether the invite is right. That is no login: it forgives nothing, and makes no source a known
+    /// one.
     fn invite(
         &self,
         write: &mut Writing<'_, '_>,
         invite: &TypedInvite,
         tally: Tally,
     ) -> Result<Answer, CallError> {
-        let is_right = match self.attempt.who.known_uid() {
-            Some(uid) => invite.use_up(write, uid)?,
-            None => false,
+        let is_right = match (self.attempt.who.known_uid(), self.attempt.typed) {
+            (Some(uid), Some(Typed::InviteToSignIn(_))) => invite.is_right(write, uid)?,
+            (Some(uid), _) => invite.use_up(write, uid)?,
+            (None, _) => false,
         };
         if is_right {
             Ok(Answer::of(Verdict::Accepted, ""))

@@ -18,8 +18,10 @@ pub(crate) enum Typed<'a> {
     Recovery(&'a Hashed),
     /// Something of that form that was not hashed, because the budget was used up.
     TooSoon,
-    /// An invite for a first device.
+    /// An invite for a first device, which is used up.
     Invite(&'a TypedInvite),
+    /// An invite of somebody who signs in to set up that device: it is used up then.
+    InviteToSignIn(&'a TypedInvite),
 }
 
 impl<'a> Typed<'a> {

@@ -1,6 +1,8 @@
 //! The web's socket: what whoever is there may call, by how they have signed in.
 
+mod hostile;
 mod logins;
+mod newcomers;
 mod sessions;
 mod table;
 

@@ -221,7 +221,7 @@ impl Wanted {
                 && replaces.is_some()
                 && record.replaces == replaces;
             if is_superseded || !is_alive(&record, today) {
-                devices::remove(write, record.id)?;
+                devices::remove(write, &record)?;
             } else if Some(record.id) == replaces {
                 old = Some(record);
             }

@@ -173,7 +173,7 @@ impl Write for UpdateDevice {
         record.name.clone_from(name);
         write.audit("renamed")?;
         let entry = DeviceEntry::new(&username, &record);
-        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?);
+        write.emit(Event::changed(DEVICE, Some(record.id), &entry)?.of(record.uid));
         Ok(entry)
     }
 }
@@ -204,7 +204,7 @@ impl Write for DeleteDevice {
     fn call(&self, write: &mut Writing<'_, '_>) -> Result<bool, CallError> {
         let (record, account) = find(write, self.id)?;
         let username = whose::username(write.tx, record.uid)?;
-        devices::remove(write, record.id)?;
+        devices::remove(write, &record)?;
         write.audit("removed")?;
         if record.enrolment == Enrolment::Active {
             let is_last = !write.tx.has_active_device(record.uid)?;

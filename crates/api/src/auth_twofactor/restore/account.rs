@@ -166,7 +166,7 @@ impl<'a> Moved<'a> {
             .collect();
         let all_kept: Vec<_> = kept.iter().flatten().copied().collect();
         for gone in (write.tx).delete_devices_but(self.account.uid, &all_kept)? {
-            write.emit(Event::removed(DEVICE, gone));
+            write.emit(Event::removed(DEVICE, gone).of(self.account.uid));
         }
         for (pair, kept) in self.devices.iter().zip(kept) {
             self.put_device(pair, kept, write)?;

@@ -101,6 +101,92 @@ fn every_event_at_every_level_of_the_web() {
     }
 }
 
+/// A code for one method opens that one, for those whose method it is, and once.
+#[test]
+fn every_method_with_a_code_of_its_own() {
+    for level in [Level::Person, Level::Administrator] {
+        let mut web = at(level);
+        let secret = web.enrol(PERSON.0);
+        for method in methods() {
+            let errno = |web: &mut Web| {
+                let unknown = [("no such param".to_owned(), json!(1))];
+                let access = web.machine.session.access(method.name, web.machine.now);
+                let params = RawParams::Named(unknown.into_iter().collect());
+                let error = method.prepare(&access, params).err().unwrap();
+                let object = serde_json::to_value(error.to_object()).unwrap();
+                object["data"]["error"].as_i64().unwrap()
+            };
+            if method.right.proof() != Some(Proof::New) {
+                continue;
+            }
+            assert_eq!(web.reauthenticate(&secret, Some(method.name)), true);
+            let expected = match refusal(level, method.right) {
+                Some(127) | None => 22,
+                Some(other) => other,
+            };
+            assert_eq!(errno(&mut web), expected, "{level:?} {}", method.name);
+            let again = refusal(level, method.right).unwrap_or(22);
+            assert_eq!(errno(&mut web), again, "{level:?} {} again", method.name);
+        }
+    }
+}
+
+/// Root's own socket asks for nothing, whatever is asked on the web's.
+#[test]
+fn every_method_and_event_on_roots_socket() {
+    let mut web = at(Level::Stranger);
+    web.as_root(|machine| {
+        for method in methods() {
+            let access = machine.session.access(method.name, machine.now);
+            assert!(access.admit(method.right).is_ok(), "{}", method.name);
+            assert!(access.may_reveal() && access.require_fresh().is_ok());
+        }
+        for event in EVENTS {
+            machine.ok("core.subscribe", json!([event.name]));
+        }
+    });
+}
+
+/// Whether somebody at this level is told of what happens to the devices of two accounts: first all of
+/// theirs, then all of the other's.
+fn hears(level: Level, subscribed: &str) -> Vec<[bool; 2]> {
+    let mut web = at(level);
+    web.machine.ok("core.subscribe", json!([subscribed]));
+    let mut told = Vec::new();
+    for name in [PERSON.0, OTHER.0] {
+        web.machine.events.clear();
+        web.as_root(|machine| {
+            let new = json!([{ "username": name, "name": "tablet" }]);
+            let id = machine.ok("auth.twofactor.device.create", new)["id"].clone();
+            let changes = json!([id, { "name": "slate" }]);
+            machine.ok("auth.twofactor.device.update", changes);
+            machine.ok("auth.twofactor.device.delete", json!([id]));
+        });
+        let events = std::mem::take(&mut web.machine.events);
+        let of_devices: Vec<_> = events
+            .iter()
+            .filter(|event| event.collection() == "auth.twofactor.device")
+            .map(|event| web.machine.session.wants(event, web.machine.now))
+            .collect();
+        assert_eq!(of_devices.len(), 3, "added, changed, removed");
+        let all = of_devices.iter().all(|told| *told);
+        told.push([all, of_devices.iter().any(|told| *told)]);
+    }
+    told
+}
+
+#[test]
+fn people_are_told_of_their_own_devices_and_administrators_of_all() {
+    for subscribed in ["auth.twofactor.device", "*"] {
+        for level in [Level::Person, Level::FreshPerson] {
+            let told = hears(level, subscribed);
+            assert_eq!(told, [[true; 2], [false; 2]], "{level:?} {subscribed}");
+        }
+        let told = hears(Level::Administrator, subscribed);
+        assert_eq!(told, [[true; 2]; 2], "{subscribed}");
+    }
+}
+
 /// The table itself: nobody makes one of these wider by mistake.
 #[test]
 fn what_exists_on_roots_socket_only_and_what_strangers_may_call() {
