@@ -8,3 +8,5 @@ mod curl;
 mod original;
 #[cfg(feature = "system")]
 mod pytruenas;
+#[cfg(feature = "system")]
+mod remote;
