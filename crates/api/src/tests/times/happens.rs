@@ -147,7 +147,7 @@ fn typed() -> impl Strategy<Value = Typed> {
         5 => (0_usize..20).prop_map(Typed::Used),
         6 => Just(Typed::Wrong),
         1 => prop_oneof![-500_i64..-200, 200_i64..500].prop_map(Typed::Off),
-        1 => (0_usize..2).prop_map(Typed::Recovery),
+        2 => (0_usize..2).prop_map(Typed::Recovery),
     ]
 }
 

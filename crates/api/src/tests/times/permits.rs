@@ -189,6 +189,15 @@ impl Permits {
         }
     }
 
+    /// An unlock leaves no more of what was given than could be given now: a week.
+    pub(super) fn reset(&mut self, now: u64) {
+        let invited = self.invites.iter_mut().map(|invite| &mut invite.until);
+        let pending = self.pending.iter_mut().map(|pending| &mut pending.until);
+        for until in invited.chain(pending) {
+            *until = (now + 7 * DAY).min(*until);
+        }
+    }
+
     /// What is given by a right clock after an unlock works, and ends.
     pub(super) fn recover(&mut self, machine: &mut Machine, seen: Seen) {
         self.happens(machine, seen, Happens::IsGivenGrace { days: 1 });

@@ -333,6 +333,7 @@ impl World {
             self.used.retain(|counter| (counter + 1) * 30 <= now + 30);
             self.seen = (now, now);
             self.waits.reset(now);
+            self.permits.reset(now);
         }
     }
 
