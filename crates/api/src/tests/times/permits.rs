@@ -61,9 +61,7 @@ impl Permits {
             Happens::IsInvited { hours } => {
                 let invited = json!([{ "username": INVITED, "hours": hours }]);
                 let invited = machine.ok("auth.twofactor.invite.create", invited);
-                self.invites
-                    .iter_mut()
-                    .for_each(|older| older.is_good = false);
+                self.void_invites();
                 self.invites.push(Invite {
                     text: invited["invite"].clone(),
                     until: invited["expires"].as_u64().unwrap(),
@@ -158,6 +156,12 @@ impl Permits {
         });
     }
 
+    fn void_invites(&mut self) {
+        for invite in &mut self.invites {
+            invite.is_good = false;
+        }
+    }
+
     /// The first right code makes a device active while it is pending.
     fn confirm(&mut self, machine: &mut Machine, seen: Seen) {
         let Some(pending) = self.pending.take() else {
@@ -168,6 +172,8 @@ impl Permits {
         let confirmed = machine.call("auth.twofactor.device.confirm", typed);
         if confirmed.is_ok() {
             assert!(seen.0 < pending.until);
+            // Who has a device needs no invite.
+            self.void_invites();
             machine.ok("auth.twofactor.device.delete", json!([pending.id]));
         } else {
             assert!(pending.until <= seen.1, "{confirmed:?}");
