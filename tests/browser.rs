@@ -1,7 +1,9 @@
 //! The pages in a real Chromium, as a person uses them: by what is written on them.
 
 mod chrome;
+mod devices;
 mod driver;
+mod log;
 mod looks;
 mod signing_in;
 mod two_factor;

@@ -36,7 +36,11 @@ async function refresh() {
   const page = new DOMParser().parseFromString(await answer.text(), 'text/html');
   const now = page.querySelectorAll('[data-live]');
   document.querySelectorAll('[data-live]').forEach((part, index) => {
-    if (now[index] && !part.contains(document.activeElement)) part.replaceWith(now[index]);
+    if (!now[index]) return;
+    if (!part.contains(document.activeElement)) part.replaceWith(now[index]);
+    else if (part.dataset.live === 'news' && part.innerHTML !== now[index].innerHTML) {
+      tell('There is something new here. Reload the page to see it.');
+    }
   });
 }
 

@@ -1,4 +1,4 @@
-//! Times as pages show them: of UTC, which says so; scripts show the reader's own.
+//! Times as pages show them and people type them: of UTC, which says so.
 
 use serde_json::Value;
 
