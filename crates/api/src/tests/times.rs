@@ -18,7 +18,7 @@ use super::*;
 const DAY: u64 = 86_400;
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn whatever_clocks_do_promises_are_kept(events in events()) {
