@@ -54,6 +54,34 @@ fn a_first_device_needs_an_invite_and_works_once_its_code_was_right() {
 }
 
 #[test]
+fn a_newcomer_signs_in_with_the_invite_and_sets_up_the_phone_with_it() {
+    let site = Site::new();
+    site.enable();
+    let mut root = site.daemon.connect();
+    let invited = root.call("auth.twofactor.invite.create", json!([{"username": "bin"}]));
+    let invite = invited["invite"].as_str().unwrap();
+    let mut browser = site.web.browser();
+    let page = first_step(&mut browser, "bin", WORD);
+    assert!(page.says("type the invite"), "{page:?}");
+    let page = browser.post("/sign-in/code", &[("code", invite)]);
+    assert!(page.says("id=\"no-devices\""), "{page:?}");
+    assert!(page.says("data-live"), "it follows what happens");
+    let page = browser.post("/devices/add", &[("invite", invite)]);
+    let secret = secret_of(&page);
+    let done = confirm(&mut browser, &page, 0);
+    assert!(done.says("The device works from now on."), "{done:?}");
+    // The invite is used up, and the phone lets in.
+    let mut again = site.web.browser();
+    first_step(&mut again, "bin", WORD);
+    let page = again.post("/sign-in/code", &[("code", invite)]);
+    assert_eq!(page.status, 403, "{page:?}");
+    first_step(&mut again, "bin", WORD);
+    let code = code_at(&secret, now() + 30);
+    let page = again.post("/sign-in/code", &[("code", &code)]);
+    assert!(page.says("<h1>My devices</h1>"), "{page:?}");
+}
+
+#[test]
 fn devices_are_added_renamed_renewed_and_removed_with_a_code_that_is_fresh() {
     let site = Site::new();
     let first = site.enable();
