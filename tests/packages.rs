@@ -13,5 +13,6 @@ mod sshd;
 mod units;
 mod unlock;
 mod version;
+mod web;
 
 pub(crate) use site::packages;

@@ -71,15 +71,28 @@ fn lintian_is_content() {
 
 #[test]
 fn the_packaged_configuration_says_what_is_in_force_without_it() {
-    let sample = fs::read_to_string(root().join("packaging/config.toml")).unwrap();
+    says_the_defaults("packaging/config.toml", &binaries::middlewared());
+}
+
+/// The paths of a certificate are no defaults, and come together: they are left out.
+#[test]
+fn so_does_that_of_the_web_service() {
+    says_the_defaults("packaging/web.toml", &binaries::middlewared_web());
+}
+
+fn says_the_defaults(sample: &str, program: &Path) {
+    let sample = fs::read_to_string(root().join(sample)).unwrap();
     let uncommented = sample.replace("\n#", "\n");
-    let settings = uncommented.lines().filter(|line| line.contains(" = "));
+    let is_default = |line: &&str| {
+        line.contains(" = ") && !line.starts_with("certificate") && !line.starts_with("key")
+    };
+    let settings = uncommented.lines().filter(is_default);
     let settings: String = settings.flat_map(|line| [line, "\n"]).collect();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("config.toml");
     let shown = |text: &str| {
         fs::write(&file, text).unwrap();
-        let mut daemon = Command::new(binaries::middlewared());
+        let mut daemon = Command::new(program);
         daemon.arg("--config").arg(&file).arg("--check-config");
         let output = run_with_deadline(&mut daemon, PATIENCE);
         assert!(output.status.success(), "{output:?}");

@@ -43,6 +43,7 @@ fn removing_keeps_the_state_and_purging_removes_it() {
     let alone = container.run(["dpkg", "--remove", "middlewared"]);
     assert!(!alone.status.success(), "the module would refuse everybody");
     let all = [
+        "middlewared-web",
         "libpam-middleware",
         "middlewared",
         "midclt-remote",

@@ -12,9 +12,15 @@ use super::site::installed;
 const MOST_EXPOSURE: &str = "--threshold=10";
 
 #[test]
-fn the_daemon_is_shut_in() {
-    let unit =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd/middlewared.service");
+fn the_daemon_and_the_web_service_are_shut_in() {
+    for unit in ["middlewared.service", "middlewared-web.service"] {
+        is_shut_in(unit);
+    }
+}
+
+fn is_shut_in(unit: &str) {
+    let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("../packaging/systemd");
+    let unit = units.join(unit);
     let mut analyze = Command::new("systemd-analyze");
     analyze.args(["security", "--offline=yes", "--no-pager", MOST_EXPOSURE]);
     let output = run_with_deadline(analyze.arg(unit), Duration::from_secs(30));
@@ -28,7 +34,10 @@ fn systemd_understands_the_units() {
     let units = [
         "middlewared.service",
         "middlewared.socket",
+        "middlewared-entrance.socket",
         "middlewared-password.socket",
+        "middlewared-web.service",
+        "middlewared-web.socket",
         "middlewared-password@.service",
         "middlewared-sshd.path",
         "middlewared-sshd.service",

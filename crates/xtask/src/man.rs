@@ -2,6 +2,7 @@
 
 mod config_file;
 mod sections;
+mod web_sections;
 
 use std::path::Path;
 
@@ -43,6 +44,13 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         sections: sections::DAEMON,
         see_also: &["midclt(1)", "middlewared.toml(5)", "systemd(1)"],
     };
+    let web = Page {
+        command: web::command(),
+        section: "8",
+        methods: None,
+        sections: web_sections::WEB,
+        see_also: &["midclt-2fa(1)", "middlewared(8)", "systemd.socket(5)"],
+    };
     settle(mode, &directory.join("midclt.1"), &client.render()?, "man")?;
     settle(
         mode,
@@ -54,6 +62,12 @@ pub(crate) fn run(root: &Path, mode: Mode) -> Result<()> {
         mode,
         &directory.join("middlewared.8"),
         &daemon.render()?,
+        "man",
+    )?;
+    settle(
+        mode,
+        &directory.join("middlewared-web.8"),
+        &web.render()?,
         "man",
     )?;
     let file = config_file::render();

@@ -31,6 +31,7 @@ mod status;
 mod talk;
 mod time;
 mod unlock;
+mod web;
 mod wire;
 
 use clap::{Args, Subcommand};
@@ -84,6 +85,7 @@ pub(crate) enum TwoFactor {
     Log(log::LogArgs),
     #[command(subcommand)]
     Ssh(ssh::Ssh),
+    Web(web::WebArgs),
 }
 
 /// Runs one command of the family.
@@ -110,6 +112,7 @@ pub(crate) fn run(connection: &Connection, command: TwoFactor) -> Result<(), Fai
         TwoFactor::Reset(args) => reset::run(connection, &args),
         TwoFactor::Log(args) => log::run(connection, &args),
         TwoFactor::Ssh(command) => ssh::run(connection, &command),
+        TwoFactor::Web(args) => web::run(&args),
     }
 }
 

@@ -234,4 +234,52 @@ pub(super) const PACKAGES: &[Package] = &[
             ),
         ],
     },
+    Package {
+        name: "middlewared-web",
+        files: &[
+            file(Program("middlewared-web"), "usr/sbin/middlewared-web"),
+            file(Copy("packaging/web.toml"), "etc/middlewared/web.toml"),
+            file(
+                Copy("packaging/systemd/middlewared-web.service"),
+                "usr/lib/systemd/system/middlewared-web.service",
+            ),
+            file(
+                Copy("packaging/systemd/middlewared-web.socket"),
+                "usr/lib/systemd/system/middlewared-web.socket",
+            ),
+            file(
+                Copy("packaging/systemd/web-sysusers.conf"),
+                "usr/lib/sysusers.d/middlewared-web.conf",
+            ),
+            file(
+                Copy("packaging/systemd/web-tmpfiles.conf"),
+                "usr/lib/tmpfiles.d/middlewared-web.conf",
+            ),
+            file(
+                Gzip("docs/man/middlewared-web.8"),
+                "usr/share/man/man8/middlewared-web.8.gz",
+            ),
+            file(
+                Gzip("docs/web.md"),
+                "usr/share/doc/middlewared-web/web.md.gz",
+            ),
+            file(
+                Gzip("CHANGELOG.md"),
+                "usr/share/doc/middlewared-web/changelog.gz",
+            ),
+            file(
+                Changelog,
+                "usr/share/doc/middlewared-web/changelog.Debian.gz",
+            ),
+            file(
+                Copy("packaging/debian/copyright"),
+                "usr/share/doc/middlewared-web/copyright",
+            ),
+            file(Crates("web"), "usr/share/doc/middlewared-web/crates.txt.gz"),
+            file(
+                Copy("packaging/debian/lintian-overrides"),
+                "usr/share/lintian/overrides/middlewared-web",
+            ),
+        ],
+    },
 ];

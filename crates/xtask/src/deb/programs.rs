@@ -25,16 +25,19 @@ pub(super) fn build_for_release(root: &Path, scratch: &Path) -> Result<PathBuf> 
         "password",
         "-p",
         "remote",
+        "-p",
+        "web",
     ];
     cargo(root, ["build", "--release"].into_iter().chain(packages))?;
     // PAM loads its modules, and names of machines are looked up by what the system has configured: so
-    // these cannot be linked statically.
+    // all but the last cannot be linked statically.
     let names = [
         BINARIES.as_slice(),
         &[
             "libpam_middleware.so",
             "middlewared-password",
             "midclt-remote",
+            "middlewared-web",
         ],
     ]
     .concat();
