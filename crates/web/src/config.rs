@@ -15,7 +15,7 @@ const DEFAULT_FILE: &str = "/etc/middlewared/web.toml";
 
 /// The pages and the sign-in of the second factor, to the network.
 #[derive(Debug, Parser)]
-#[command(name = "middlewared-web", version = env!("MIDDLEWARED_VERSION"), about, long_about = LONG_ABOUT, after_help = AFTER_HELP)]
+#[command(name = "middlewared-web", version = env!("MIDDLEWARED_VERSION"), long_about = LONG_ABOUT, after_help = AFTER_HELP)]
 pub(crate) struct Flags {
     /// Read this file instead of /etc/middlewared/web.toml.
     #[arg(long, value_name = "FILE", env = "MIDDLEWARED_WEB_CONFIG")]

@@ -277,7 +277,7 @@ pub(super) const PACKAGES: &[Package] = &[
             ),
             file(Crates("web"), "usr/share/doc/middlewared-web/crates.txt.gz"),
             file(
-                Copy("packaging/debian/lintian-overrides"),
+                Copy("packaging/debian/middlewared-web/lintian-overrides"),
                 "usr/share/lintian/overrides/middlewared-web",
             ),
         ],
