@@ -3,6 +3,9 @@
 //! `quickstart` uses the programs that are under test here; that it builds them otherwise is the
 //! business of cargo.
 
+#[cfg(feature = "system")]
+mod web;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};

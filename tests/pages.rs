@@ -5,6 +5,7 @@ mod coming_back;
 mod devices;
 mod enabling;
 mod health;
+mod crowd;
 mod limits;
 mod log;
 mod passing;

@@ -98,6 +98,7 @@ fn removing_keeps_the_state_and_purging_removes_it() {
         "middlewared",
         "midclt",
         "midclt-remote",
+        "middlewared-web",
         "libpam-middleware",
     ]);
     assert_eq!(String::from_utf8_lossy(&left.stdout), "");

@@ -120,6 +120,10 @@ fn build(directory: &Path) {
     build.args(["--profile", profile]);
     build.args(packages.iter().flat_map(|name| ["-p", name]));
     run(build);
+    // Who knows the password of a demonstration.
+    let mut build = cargo("build", target);
+    build.args(["--profile", profile, "-p", "testkit", "--example", "keeper"]);
+    run(build);
 }
 
 /// In a target directory of its own: cargo would write over the programs that tests are running.

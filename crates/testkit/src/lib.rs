@@ -62,4 +62,4 @@ pub use rustls;
 pub use socket::Socket;
 pub use totp::{Algorithm, totp};
 pub use tungstenite;
-pub use web::{Answer, Browser, Web};
+pub use web::{Answer, Browser, TlsStream, Web};

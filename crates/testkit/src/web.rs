@@ -17,6 +17,9 @@ use crate::binaries;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a client of it reads and writes.
+pub type TlsStream = StreamOwned<ClientConnection, TcpStream>;
+
 /// A built `middlewared-web` on a port and a directory of its own. It is killed, by its pid, when this
 /// value goes.
 #[derive(Debug)]
@@ -93,8 +96,13 @@ impl Web {
         self.dir.join("state/certificate.pem")
     }
 
-    /// A connection of TLS to it, which trusts that certificate and nothing else.
-    pub fn connect_tls(&self) -> StreamOwned<ClientConnection, TcpStream> {
+    /// A connection of TLS to it.
+    pub fn connect_tls(&self) -> TlsStream {
+        self.tls_over(self.connect())
+    }
+
+    /// TLS which trusts its certificate and nothing else, over a connection to whoever has it.
+    pub fn tls_over(&self, stream: TcpStream) -> TlsStream {
         let mut roots = RootCertStore::empty();
         let own = CertificateDer::from_pem_file(self.certificate()).expect("its certificate");
         roots.add(own).expect("trust the certificate");
@@ -106,7 +114,7 @@ impl Web {
             .with_no_client_auth();
         let name = ServerName::try_from("localhost").expect("a name");
         let connection = ClientConnection::new(Arc::new(config), name).expect("begin TLS");
-        StreamOwned::new(connection, self.connect())
+        StreamOwned::new(connection, stream)
     }
 
     /// A plain connection to it.

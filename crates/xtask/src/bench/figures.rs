@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use super::figure::{Figure, Target, median_ms};
 use super::load::{Dialogue, Requests, answers_per_second};
 use super::server::{Kind, Place, Programs};
-use super::{Options, flood, login, memory, verifier, wire};
+use super::{Options, flood, login, memory, verifier, web, wire};
 
 /// A measurement; one may give several figures.
 type Measure = fn(&Programs, &Options) -> Result<Vec<Figure>>;
@@ -30,6 +30,9 @@ pub(super) const ALL: &[(&str, Measure)] = &[
     ("equal work", verifier::equal_work),
     ("flood", flood::flood),
     ("login", login::login),
+    ("web, first byte", web::first_byte),
+    ("web, idle pages", web::idle_pages),
+    ("web, sign-ins", web::sign_ins),
 ];
 
 const IDLE_CLIENTS: u16 = 1000;

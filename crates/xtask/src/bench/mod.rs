@@ -13,8 +13,10 @@ mod line_server;
 mod load;
 mod login;
 mod memory;
+mod nginx;
 mod server;
 mod verifier;
+mod web;
 mod wire;
 
 use std::env;
@@ -78,7 +80,7 @@ fn print(figures: &[Figure], options: &Options) {
 }
 
 fn start_over_in_release() -> Result<()> {
-    let programs = "build --quiet --release -p middlewared -p pam -p xtask";
+    let programs = "build --quiet --release -p middlewared -p pam -p web -p xtask";
     // As in ./quickstart: without shared libraries.
     let midclt = "rustc --quiet --release -p midclt --bin midclt -- -C target-feature=+crt-static";
     for arguments in [programs, midclt] {

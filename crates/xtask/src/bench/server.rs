@@ -34,18 +34,19 @@ impl Programs {
         Ok(Self {
             middlewared: release.join("middlewared"),
             midclt: release.join("midclt"),
-            redis_server: in_path("redis-server")?,
-            redis_cli: in_path("redis-cli")?,
+            redis_server: in_path("redis-server", "redis-server")?,
+            redis_cli: in_path("redis-cli", "redis-tools")?,
         })
     }
 }
 
-fn in_path(program: &str) -> Result<PathBuf> {
+/// A program of a package of Debian's.
+pub(super) fn in_path(program: &str, package: &str) -> Result<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let mut places = env::split_paths(&path).map(|directory| directory.join(program));
     places
         .find(|place| place.is_file())
-        .with_context(|| format!("no {program}: apt-get install redis-server"))
+        .with_context(|| format!("no {program} in PATH: apt-get install {package}"))
 }
 
 /// Which server.
