@@ -2,6 +2,7 @@
 
 mod accounts;
 mod coming_back;
+mod crowd;
 mod devices;
 mod enabling;
 mod health;
