@@ -6,7 +6,6 @@ mod crowd;
 mod devices;
 mod enabling;
 mod health;
-mod crowd;
 mod limits;
 mod log;
 mod passing;
