@@ -12,7 +12,7 @@ use xtask::deb;
 use super::site::{options, packages, root};
 
 /// Long enough for lintian on a loaded machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 #[test]
 fn the_same_programs_make_the_same_packages() {
