@@ -164,7 +164,7 @@ fn first_byte_of(stream: &mut TlsStream) -> Result<()> {
 fn read_page(stream: &mut TlsStream) -> Result<()> {
     let mut bytes = Vec::new();
     let mut more = [0; 4096];
-    while !bytes.ends_with(b"</html>\n") {
+    while !bytes.trim_ascii_end().ends_with(b"</html>") {
         let length = stream.read(&mut more)?;
         ensure!(length > 0, "the page has no end");
         bytes.extend(more.iter().take(length));
