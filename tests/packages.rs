@@ -4,6 +4,7 @@
 //! The packages hold the programs that the tests use, which are built for development: what is tested is
 //! the packaging, and a build for release takes minutes.
 
+mod doctor;
 mod files;
 mod lifecycle;
 mod restarts;

@@ -212,10 +212,8 @@ fn way_back(root: &Root, severity: Severity) -> Option<Finding> {
              when sshd stops asking",
             service::WATCH
         );
-        Finding::new(severity, Code::NoWayBack, text).cure(format!(
-            "install libpam-middleware, or: systemctl enable {}",
-            service::WATCH
-        ))
+        Finding::new(severity, Code::NoWayBack, text)
+            .cure(format!("systemctl enable {}", service::WATCH))
     })
 }
 

@@ -7,9 +7,12 @@ use std::path::Path;
 use ::ssh::{Root, Severity};
 use nix::sys::statvfs::{FsFlags, statvfs};
 
-use super::Trouble;
+use super::{Kind, Trouble};
 
 const STATE: &str = "/var/lib/middlewared";
+
+/// Where the unit takes the master key from, if it is there.
+const CREDENTIAL: &str = "/etc/credstore.encrypted/middlewared.key";
 
 /// What the daemon needs to go on writing for a while: less, and codes will be refused.
 const LITTLE_BYTES: u64 = 16 << 20;
@@ -48,7 +51,7 @@ fn state(root: &Root) -> Vec<Trouble> {
         return Vec::new();
     };
     let mut all = vec![privacy(&directory, &metadata), room(&directory)];
-    all.push(key(&directory, metadata.uid()));
+    all.push(key(root, &directory, metadata.uid()));
     all.push(database(&directory, metadata.uid()));
     all.into_iter().flatten().collect()
 }
@@ -62,29 +65,45 @@ fn privacy(directory: &Path, metadata: &Metadata) -> Option<Trouble> {
     let shown = directory.display();
     if !metadata.is_dir() {
         let text = format!("{shown} is no directory: the daemon cannot start.");
-        return Some(Trouble::new(Severity::Error, text, ""));
+        let cure = format!("mv {shown} {shown}.aside");
+        return Some(Trouble::new(
+            Kind::StateNoDirectory,
+            Severity::Error,
+            text,
+            cure,
+        ));
     }
     is_open(metadata).then(|| {
         let text = format!("{shown} is open to others: secrets may have been read.");
-        Trouble::new(Severity::Error, text, format!("chmod 700 {shown}"))
+        Trouble::new(
+            Kind::StateOpen,
+            Severity::Error,
+            text,
+            format!("chmod 700 {shown}"),
+        )
     })
 }
 
 /// Without its key no secret can be read; a key that others can read guards nothing.
-fn key(directory: &Path, owner: u32) -> Option<Trouble> {
+fn key(root: &Root, directory: &Path, owner: u32) -> Option<Trouble> {
     let key = directory.join("middlewared.key");
     let shown = key.display();
     if !directory.join("middlewared.db").exists() {
         return None;
     }
     let Ok(metadata) = fs::symlink_metadata(&key) else {
+        if root.at(CREDENTIAL).exists() {
+            return None;
+        }
         let text = format!(
-            "{shown} is not there. Unless a systemd credential has the key, no code can be checked."
+            "{shown} is not there, and no systemd credential: put back your copy, or no code can be \
+             checked. Till then, for each who has to get in:"
         );
         return Some(Trouble::new(
+            Kind::KeyMissing,
             Severity::Warning,
             text,
-            "put back your copy of it; till then: midclt 2fa bypass USER --reason TEXT",
+            "midclt 2fa bypass USER --reason TEXT",
         ));
     };
     if !is_open(&metadata) && metadata.uid() == owner {
@@ -95,7 +114,7 @@ fn key(directory: &Path, owner: u32) -> Option<Trouble> {
         "chown --reference={} {shown}; chmod 600 {shown}",
         directory.display()
     );
-    Some(Trouble::new(Severity::Error, text, cure))
+    Some(Trouble::new(Kind::KeyOpen, Severity::Error, text, cure))
 }
 
 /// The database, which nobody but the daemon may have its hands on.
@@ -111,7 +130,12 @@ fn database(directory: &Path, owner: u32) -> Option<Trouble> {
         "chown --reference={} {shown}; chmod 600 {shown}",
         directory.display()
     );
-    Some(Trouble::new(Severity::Error, text, cure))
+    Some(Trouble::new(
+        Kind::DatabaseOpen,
+        Severity::Error,
+        text,
+        cure,
+    ))
 }
 
 /// Where systemd runs the daemon: whether it will, after the next boot as well.
@@ -130,14 +154,24 @@ fn units(root: &Root) -> Vec<Trouble> {
     let mut all: Vec<Trouble> = masked
         .map(|unit| {
             let text = format!("{unit} is masked: systemd will not start middlewared.");
-            Trouble::new(Severity::Error, text, format!("systemctl unmask {unit}"))
+            Trouble::new(
+                Kind::UnitMasked,
+                Severity::Error,
+                text,
+                format!("systemctl unmask {unit}"),
+            )
         })
         .collect();
     if !has("/etc/systemd/system/sockets.target.wants/middlewared.socket") {
         let text = "middlewared.socket is not enabled: after the next boot nobody answers, and \
             whoever is asked for a code is refused.";
         let cure = "systemctl enable --now middlewared.socket";
-        all.push(Trouble::new(Severity::Warning, text, cure));
+        all.push(Trouble::new(
+            Kind::SocketDisabled,
+            Severity::Warning,
+            text,
+            cure,
+        ));
     }
     all
 }
@@ -147,8 +181,8 @@ fn room(directory: &Path) -> Option<Trouble> {
     let shown = directory.display();
     if filesystem.flags().contains(FsFlags::ST_RDONLY) {
         let text = format!("{shown} is on a read-only filesystem: no code can be used.");
-        let cure = "mount -o remount,rw on what is mounted there";
-        return Some(Trouble::new(Severity::Error, text, cure));
+        let cure = format!(r#"mount -o remount,rw "$(findmnt -n -o TARGET -T {shown})""#);
+        return Some(Trouble::new(Kind::ReadOnly, Severity::Error, text, cure));
     }
     let free = filesystem
         .blocks_available()
@@ -158,7 +192,12 @@ fn room(directory: &Path) -> Option<Trouble> {
             "{shown} has {} MiB left; on a full disk codes are refused.",
             free >> 20
         );
-        Trouble::new(Severity::Error, text, format!("df -h {shown}"))
+        Trouble::new(
+            Kind::LittleRoom,
+            Severity::Error,
+            text,
+            format!("df -h {shown}"),
+        )
     })
 }
 
@@ -168,11 +207,21 @@ fn listening(socket: &Path) -> Option<Trouble> {
     let shown = socket.display();
     if !metadata.file_type().is_socket() {
         let text = format!("{shown} is no socket.");
-        return Some(Trouble::new(Severity::Error, text, format!("rm {shown}")));
+        return Some(Trouble::new(
+            Kind::NotASocket,
+            Severity::Error,
+            text,
+            format!("rm {shown}"),
+        ));
     }
     is_open(&metadata).then(|| {
         let text = format!("{shown} is open to others.");
-        Trouble::new(Severity::Error, text, format!("chmod 600 {shown}"))
+        Trouble::new(
+            Kind::SocketOpen,
+            Severity::Error,
+            text,
+            format!("chmod 600 {shown}"),
+        )
     })
 }
 
@@ -182,9 +231,10 @@ fn truenas(root: &Root) -> Option<Trouble> {
         "{found} belongs to TrueNAS or its client, whose midclt and middlewared have the same names."
     );
     Some(Trouble::new(
+        Kind::TrueNas,
         Severity::Warning,
         text,
-        "type -a midclt middlewared",
+        format!("dpkg -S {found}; type -a midclt middlewared"),
     ))
 }
 
@@ -301,7 +351,7 @@ mod tests {
             (
                 vec![state, database],
                 0o600,
-                "/var/lib/middlewared/middlewared.key is not there.",
+                "/var/lib/middlewared/middlewared.key is not there, and",
             ),
             (
                 vec![

@@ -4,12 +4,15 @@
 //! for what only the files say, the rest is what `status` and `ssh check` find.
 
 mod code;
+mod kind;
 mod machine;
 
 use ::ssh::sshd::System;
 use ::ssh::{Code, Root, Severity};
 use clap::Args;
 use serde_json::{Value, json};
+
+use kind::Kind;
 
 use super::daemon::{Daemon, Form, read};
 use super::status::Status;
@@ -50,6 +53,8 @@ pub(crate) struct DoctorArgs {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Trouble {
+    /// Its name for programs.
+    code: &'static str,
     severity: Severity,
     text: String,
     /// The command that mends it, or empty.
@@ -57,8 +62,14 @@ struct Trouble {
 }
 
 impl Trouble {
-    fn new(severity: Severity, text: impl Into<String>, cure: impl Into<String>) -> Self {
+    fn new(
+        kind: Kind,
+        severity: Severity,
+        text: impl Into<String>,
+        cure: impl Into<String>,
+    ) -> Self {
         Self {
+            code: kind.as_str(),
             severity,
             text: text.into(),
             cure: cure.into(),
@@ -116,27 +127,40 @@ fn status(daemon: &Daemon<'_>) -> Result<Status, Trouble> {
         .map_err(|failure| silent(&failure))
 }
 
-/// The daemon does not answer: its failure's last line is what helps.
+/// The daemon does not answer: what helps is its failure's last line, or the end of that line.
 fn silent(failure: &Failure) -> Trouble {
-    let lines: Vec<&str> = failure
-        .lines
-        .iter()
+    const COMMANDS: [&str; 4] = ["systemctl ", "midclt ", "middlewared", "start it"];
+    let lines = failure.lines.iter();
+    let mut lines: Vec<_> = lines
         .map(|line| line.strip_prefix("midclt: ").unwrap_or(line))
         .collect();
-    let (cure, text) = lines
-        .split_last()
-        .map_or(("", &[][..]), |(cure, text)| (*cure, text));
-    match text {
-        [] => Trouble::new(Severity::Error, cure, ""),
-        text => Trouble::new(Severity::Error, text.join("; "), cure),
-    }
+    let is_command = |end: &str| COMMANDS.iter().any(|word| end.starts_with(word));
+    let last = lines.pop().unwrap_or_default();
+    let cure = match last.rsplit_once(": ") {
+        Some((text, cure)) if is_command(cure) => {
+            lines.push(text);
+            cure
+        }
+        _ if is_command(last) || !lines.is_empty() => last,
+        _ => {
+            lines.push(last);
+            ""
+        }
+    };
+    let text = lines.join("; ");
+    Trouble::new(Kind::Silent, Severity::Error, text, cure)
 }
 
 fn of_status(status: &Status) -> Vec<Trouble> {
     let mut all = Vec::new();
     if !status.enabled {
         let text = "Two-factor authentication is OFF for EVERYBODY.";
-        all.push(Trouble::new(Severity::Warning, text, "midclt 2fa enable"));
+        all.push(Trouble::new(
+            Kind::Off,
+            Severity::Warning,
+            text,
+            "midclt 2fa enable",
+        ));
     }
     all.extend(ends_soon(status, time::now()));
     all.extend(status.concerns().into_iter().map(|concern| {
@@ -144,7 +168,12 @@ fn of_status(status: &Status) -> Vec<Trouble> {
             '!' => Severity::Warning,
             _ => Severity::Info,
         };
-        Trouble::new(severity, concern.text, concern.cure.unwrap_or_default())
+        Trouble::new(
+            Kind::Status,
+            severity,
+            concern.text,
+            concern.cure.unwrap_or_default(),
+        )
     }));
     all
 }
@@ -169,7 +198,7 @@ fn ends_soon(status: &Status, now: i64) -> Vec<Trouble> {
             time::minute(exemption.until)
         );
         let cure = format!("midclt 2fa exempt {user} --days 90 --reason TEXT");
-        Trouble::new(Severity::Warning, text, cure)
+        Trouble::new(Kind::ExemptionEnds, Severity::Warning, text, cure)
     })
     .collect()
 }
@@ -181,6 +210,7 @@ fn of_sshd(system: &System, is_wanted: bool) -> Vec<Trouble> {
         Err(error) => {
             let text = format!("What sshd does cannot be found out: {error}");
             return vec![Trouble::new(
+                Kind::SshdUnknown,
                 Severity::Warning,
                 text,
                 "midclt 2fa ssh check",
@@ -193,11 +223,21 @@ fn of_sshd(system: &System, is_wanted: bool) -> Vec<Trouble> {
     let mut all: Vec<_> = found
         .into_iter()
         .filter(|finding| counts(finding.code))
-        .map(|finding| Trouble::new(finding.severity, finding.text, finding.cure))
+        .map(|finding| Trouble {
+            code: finding.code.as_str(),
+            severity: finding.severity,
+            text: finding.text,
+            cure: finding.cure,
+        })
         .collect();
     if !is_wanted && !is_set_up {
         let text = "SSH logins need no code.";
-        all.push(Trouble::new(Severity::Info, text, "midclt 2fa ssh enable"));
+        all.push(Trouble::new(
+            Kind::SshOff,
+            Severity::Info,
+            text,
+            "midclt 2fa ssh enable",
+        ));
     }
     all
 }
@@ -232,6 +272,7 @@ fn page(all: &[Trouble]) -> String {
 fn to_json(all: &[Trouble]) -> Value {
     let one = |trouble: &Trouble| {
         json!({
+            "code": trouble.code,
             "severity": trouble.severity.as_str(),
             "text": trouble.text,
             "cure": trouble.cure,
@@ -259,7 +300,9 @@ mod tests {
         let of = |severities: &[Severity]| {
             let all: Vec<_> = severities
                 .iter()
-                .map(|severity| Trouble::new(*severity, "Something.", "midclt 2fa status"))
+                .map(|severity| {
+                    Trouble::new(Kind::Status, *severity, "Something.", "midclt 2fa status")
+                })
                 .collect();
             (exit(&all), page(&all).lines().next().unwrap().to_owned())
         };
@@ -276,11 +319,16 @@ mod tests {
 
     #[test]
     fn a_daemon_that_is_silent_is_told_with_what_helps() {
-        let failure = Failure::told("midclt: not running").with(["midclt: start it: x".to_owned()]);
-        let trouble = silent(&failure);
-        assert_eq!(
-            (trouble.text.as_str(), trouble.cure.as_str()),
-            ("not running", "start it: x")
-        );
+        let check = |failure: Failure, text: &str, cure: &str| {
+            let trouble = silent(&failure);
+            assert_eq!((trouble.text.as_str(), trouble.cure.as_str()), (text, cure));
+        };
+        let line = "midclt: middlewared is not running (no /s): systemctl start middlewared";
+        let text = "middlewared is not running (no /s)";
+        check(Failure::told(line), text, "systemctl start middlewared");
+        let lines = Failure::told("midclt: it hangs").with(["midclt: end it: kill 1".to_owned()]);
+        check(lines, "it hangs", "end it: kill 1");
+        let line = "midclt: cannot connect: no";
+        check(Failure::told(line), "cannot connect: no", "");
     }
 }
