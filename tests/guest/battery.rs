@@ -98,7 +98,7 @@ fn a_clock_that_begins_in_1970_and_is_set_by_hand() {
     let mut machine = Machine::boot(&disk, &programs, RIGHT);
     let on = machine.json(r#"midclt call auth.twofactor.update '{"enabled":true,"window":1}'"#);
     let secret = on["secret"].as_str().unwrap().to_owned();
-    let set = machine.json("midclt call auth.twofactor.recovery.generate root");
+    let set = machine.json("midclt call -t 60 auth.twofactor.recovery.generate root");
     machine.run(&format!(
         "midclt call auth.twofactor.recovery.confirm_saved {}",
         set["id"]

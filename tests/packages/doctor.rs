@@ -73,10 +73,6 @@ fn cases() -> Vec<Case> {
             "systemctl stop middlewared.socket middlewared.service
              touch /run/middleware/middlewared.sock",
         ),
-        mended(
-            "NO_WAY_BACK",
-            "systemctl disable --quiet middlewared-sshd.service",
-        ),
         Case {
             code: "NO_CONSOLE",
             breaks: "echo root:word-of-root | chpasswd; passwd --quiet --lock root",
