@@ -32,12 +32,14 @@ const STATE_ON_A_DISK_OF_ITS_OWN: &str = "systemctl stop middlewared.socket midd
     mount -t tmpfs -o size=40m,mode=700 disk /var/lib/middlewared
     chown middlewared: /var/lib/middlewared
     cp -a /root/state/. /var/lib/middlewared
+    systemctl reset-failed
     systemctl start middlewared.service";
 
 const STATE_AS_IT_WAS: &str = "systemctl stop middlewared.socket middlewared.service
     mountpoint -q /var/lib/middlewared && umount /var/lib/middlewared
     rm -rf /var/lib/middlewared /var/lib/middlewared.aside
     mv /root/state /var/lib/middlewared
+    systemctl reset-failed
     systemctl start middlewared.socket middlewared.service";
 
 /// Long on purpose: a table.
