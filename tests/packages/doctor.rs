@@ -115,7 +115,8 @@ fn cases() -> Vec<Case> {
         },
         Case {
             code: "READ_ONLY",
-            breaks: "mount -o remount,ro /var/lib/middlewared",
+            breaks: "systemctl stop middlewared.socket middlewared.service
+                mount -o remount,ro /var/lib/middlewared",
             by_hand: None,
             after: STATE_AS_IT_WAS,
         },
