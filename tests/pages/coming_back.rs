@@ -34,7 +34,7 @@ fn a_form_sent_into_an_ended_session_is_there_again_after_signing_in() {
     let page = browser.post(SETTINGS, &TYPED);
     assert_eq!(page.status, 403);
     assert!(
-        page.says("<h1>Sign in</h1>") && page.says("You were signed out"),
+        page.says("<h1>Sign in</h1>") && page.says("Nothing was done"),
         "{page:?}"
     );
     assert!(!page.says("Sign out") && !page.says("123456"), "{page:?}");

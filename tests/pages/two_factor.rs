@@ -1,7 +1,7 @@
 //! Credentials > 2FA, by a browser without scripts.
 
 use serde_json::json;
-use testkit::now;
+use testkit::{Algorithm, now, totp};
 
 use super::{Site, config, first_step};
 use crate::support::code_at;
@@ -12,22 +12,92 @@ fn settings_are_saved_after_a_fresh_code_and_refusals_keep_what_was_typed() {
     let site = Site::new();
     let secret = site.enable();
     let mut browser = site.root(Some((&secret, 0)));
-    let fields = [("otp_digits", "8"), ("interval", "60"), ("window", "2")];
-    let page = browser.post("/two-factor/settings", &fields);
-    assert!(page.says("Saved."), "{page:?}");
-    let saved = config(&site);
-    assert_eq!(
-        (&saved["otp_digits"], &saved["interval"], &saved["window"]),
-        (&json!(8), &json!(60), &json!(2))
+    assert!(
+        browser.get("/two-factor").says("each one more is two more"),
+        "a wide window is warned of"
     );
-    let fields = [("otp_digits", "6"), ("interval", "30"), ("window", "11")];
-    let page = browser.post("/two-factor/settings", &fields);
+    let page = browser.post("/two-factor/settings", &of(&[("window", "2")]));
+    assert!(
+        page.says("Saved.") && page.says("More than 2 helps"),
+        "{page:?}"
+    );
+    assert_eq!(config(&site)["window"], 2);
+    let page = browser.post("/two-factor/settings", &of(&[("window", "11")]));
     assert!(page.says("Should be between 0 and 10"), "{page:?}");
     assert!(
         page.says("value=\"11\""),
         "what was typed is kept: {page:?}"
     );
     assert_eq!(config(&site)["window"], 2);
+}
+
+/// The form with nothing changed but this.
+fn of<'a>(changed: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+    let mut fields = changed.to_vec();
+    for (was, key, value) in [
+        ("was_otp_digits", "otp_digits", "6"),
+        ("was_interval", "interval", "30"),
+        ("was_window", "window", "10"),
+    ] {
+        fields.push((was, value));
+        if !changed.iter().any(|(name, _)| *name == key) {
+            fields.push((key, value));
+        }
+    }
+    fields
+}
+
+/// To show a secret needs a code, and after this the phone's codes are wrong.
+#[test]
+fn other_digits_show_the_qr_code_until_the_phone_has_it() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut browser = site.root(Some((&secret, 0)));
+    let mut fields = of(&[("otp_digits", "8"), ("interval", "60"), ("window", "2")]);
+    let page = browser.post("/two-factor/settings", &fields);
+    assert!(page.says("makes wrong codes from then on"), "{page:?}");
+    assert_eq!(config(&site)["otp_digits"], 6);
+    let code = code_at(&secret, now() + 30);
+    fields.push(("code", &code));
+    let page = browser.post("/two-factor/settings", &fields);
+    assert_eq!(super::secret_of(&page), secret);
+    let saved = config(&site);
+    assert_eq!(
+        (&saved["otp_digits"], &saved["interval"]),
+        (&json!(8), &json!(60))
+    );
+    let page = browser.get("/two-factor");
+    assert!(page.says("has to scan the QR code again"), "{page:?}");
+    // A code of the old entry is none.
+    let old = code_at(&secret, now() + 60);
+    let page = browser.post("/two-factor/scan", &[("step", "scanned"), ("code", &old)]);
+    assert!(page.says("This code is wrong"), "{page:?}");
+    assert_eq!(super::secret_of(&page), secret, "after a reload too");
+    // The app cannot do it: back to what the phone has.
+    let page = browser.post("/two-factor/scan", &[("step", "undo")]);
+    assert!(page.says("as they were before"), "{page:?}");
+    let saved = config(&site);
+    assert_eq!(
+        (&saved["otp_digits"], &saved["interval"]),
+        (&json!(6), &json!(30))
+    );
+    assert!(!browser.get("/two-factor/scan").says("<svg"));
+}
+
+#[test]
+fn a_phone_that_has_scanned_again_shows_its_code() {
+    let site = Site::new();
+    let secret = site.enable();
+    let mut browser = site.root(Some((&secret, 0)));
+    let code = code_at(&secret, now() + 30);
+    let mut fields = of(&[("otp_digits", "8")]);
+    fields.push(("code", &code));
+    let page = browser.post("/two-factor/settings", &fields);
+    assert_eq!(super::secret_of(&page), secret);
+    let code = totp(&secret, 8, 30, now() + 60, Algorithm::Sha1);
+    let page = browser.post("/two-factor/scan", &[("step", "scanned"), ("code", &code)]);
+    assert!(page.says("Saved, and scanned."), "{page:?}");
+    assert!(!page.says("scan-again"), "{page:?}");
 }
 
 #[test]
@@ -79,15 +149,11 @@ fn a_form_changes_only_what_was_changed_in_it() {
     // This tab still shows window 10; another one has set it to 2 meanwhile.
     let mut root = site.daemon.connect();
     root.call("auth.twofactor.update", json!([{"window": 2}]));
-    let fields = [
-        ("was_otp_digits", "6"),
-        ("was_interval", "30"),
-        ("was_window", "10"),
-        ("otp_digits", "8"),
-        ("interval", "30"),
-        ("window", "10"),
-    ];
-    assert!(browser.post("/two-factor/settings", &fields).says("Saved."));
+    let code = code_at(&secret, now() + 30);
+    let mut fields = of(&[("otp_digits", "8")]);
+    fields.push(("code", &code));
+    let page = browser.post("/two-factor/settings", &fields);
+    assert!(page.says("<svg"), "{page:?}");
     let saved = config(&site);
     assert_eq!(
         (&saved["otp_digits"], &saved["window"]),

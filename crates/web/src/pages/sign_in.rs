@@ -19,8 +19,8 @@ use crate::sessions::{Session, Stage};
 /// Whatever was wrong.
 const WRONG: &str = "User name, password or code is wrong. Check them and try again. If you are sure of \
     them, ask your administrator: your account may have expired, or need to be set up first.";
-const INTERRUPTED: &str = "You were signed out, and nothing was done. Sign in, and what you typed is there \
-    again, but for codes.";
+const INTERRUPTED: &str = "Nothing was done: you are not signed in any more. Sign in to go on, and what you \
+    typed is there again, but for codes.";
 const HANDED_ON: &str =
     "This is what you typed before you were signed out. Nothing of it is done yet.";
 const NO_DAEMON: &str = "The machine cannot check this now. Try again in a minute.";

@@ -8,6 +8,7 @@ mod progress;
 mod renew;
 mod secret;
 mod settings;
+mod shape;
 mod ssh;
 mod trial;
 
@@ -45,6 +46,7 @@ pub(super) fn routes() -> Router<App> {
             get(disable::ask).post(disable::disable),
         )
         .route(SETTINGS.action, post(settings::save))
+        .route(shape::SCAN.action, get(shape::show).post(shape::take))
         .route(secret::SECRET.action, post(secret::reveal))
         .route(SSH.action, get(ssh::ask).post(ssh::take))
         .route("/two-factor/renew", get(renew::show).post(renew::take))
@@ -60,10 +62,11 @@ struct Page {
     rolled_back: Option<String>,
     /// A new secret waits for its first code.
     is_renewing: bool,
+    /// The QR code has to be scanned again.
+    is_to_be_scanned: bool,
     otp_digits: Setting,
     interval: Setting,
     window: Setting,
-    window_is_wide: bool,
     warnings: Vec<String>,
 }
 
@@ -73,6 +76,13 @@ struct Setting {
     shown: String,
     /// What counts now.
     was: String,
+}
+
+impl Setting {
+    /// As a number; 0 where what was typed is none.
+    fn number(&self) -> u64 {
+        self.shown.trim().parse().unwrap_or(0)
+    }
 }
 
 /// The page, with what was typed where the daemon refused it.
@@ -91,17 +101,18 @@ async fn show(visitor: Visitor) -> Result<Response, Problem> {
         };
         Setting { shown, was }
     };
-    let window = field("window");
+    // On its own: a lock that is held goes on to the end of its statement.
+    let is_to_be_scanned = session.shown().progress.reshaped.is_some();
     let page = Page {
         is_enabled: is_on(&config),
         ssh: Ssh::new(&status, typed.as_ref().map(|(_, form)| form)),
         trial: Trial::new(&status)?,
         rolled_back: rolled_back(&status),
         is_renewing,
+        is_to_be_scanned,
         otp_digits: field("otp_digits"),
         interval: field("interval"),
-        window_is_wide: (window.shown.parse()).is_ok_and(|steps: u64| steps > 2),
-        window,
+        window: field("window"),
         warnings: texts(&status, "warnings"),
         frame: visitor.frame("Two-Factor Authentication"),
     };

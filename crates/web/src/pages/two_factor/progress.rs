@@ -19,6 +19,16 @@ pub(in crate::pages) struct Progress {
     pub(super) setup: Option<Setup>,
     /// Recovery codes that nobody has saved yet.
     pub(super) codes: Option<Codes>,
+    /// What a phone has to scan again.
+    pub(super) reshaped: Option<Reshaped>,
+}
+
+/// The secret whose codes look different now.
+#[derive(Clone)]
+pub(super) struct Reshaped {
+    pub(super) uri: Zeroizing<String>,
+    pub(super) digits_before: u64,
+    pub(super) interval_before: u64,
 }
 
 /// Why a phone is set up.

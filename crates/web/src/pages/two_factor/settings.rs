@@ -4,7 +4,7 @@ use axum::response::Response;
 use serde_json::{Map, Value, json};
 
 use super::ssh::SSH;
-use super::{PAGE, UPDATE};
+use super::{PAGE, UPDATE, shape};
 use crate::form::Form;
 use crate::pages::answer::{Problem, Way, act, sender, settle};
 use crate::pages::visitor::Visitor;
@@ -19,11 +19,6 @@ const SAVED_WITHOUT_SSH: Way = Way {
         root on this machine: midclt 2fa ssh disable",
     ..SETTINGS
 };
-/// Each phone that has the secret is behind then.
-const SAVED_SHAPE: Way = Way {
-    done: "Saved. Codes look different now: root's phone has to scan the QR code again (Show QR).",
-    ..SETTINGS
-};
 const SSH_NEXT: Way = Way {
     back: SSH.action,
     done: "",
@@ -33,13 +28,11 @@ const SSH_NEXT: Way = Way {
 /// Only what was changed in this form: what somebody else has changed meanwhile stays.
 pub(super) async fn save(visitor: Visitor, form: Form) -> Response {
     let ssh = ssh_change(&form);
-    let mut is_shape = false;
+    let mut is_to_be_scanned = false;
     let result = async {
         let session = sender(&visitor, &form)?;
         let mut changes = changes(&form)?;
-        is_shape = ["otp_digits", "interval"]
-            .iter()
-            .any(|key| changes.contains_key(*key));
+        is_to_be_scanned = shape::concerns_a_phone(session, &changes).await?;
         if ssh == Some(false) {
             changes.insert("services".to_owned(), json!({ "ssh": false }));
         }
@@ -47,14 +40,20 @@ pub(super) async fn save(visitor: Visitor, form: Form) -> Response {
         if changes.is_empty() && ssh == Some(true) {
             return Ok(());
         }
+        if is_to_be_scanned {
+            return shape::save(session, &form, changes).await;
+        }
         let call = (UPDATE, json!([changes]));
         act(session, &form, call).await.map(drop)
     };
     let result = result.await;
     let way = match (&result, ssh) {
+        (Err(Problem::Code(wrong)), _) if is_to_be_scanned => {
+            return shape::ask(&visitor, &form, wrong.clone());
+        }
+        (Ok(()), _) if is_to_be_scanned => &shape::NEXT,
         (Ok(()), Some(true)) => &SSH_NEXT,
         (Ok(()), Some(false)) => &SAVED_WITHOUT_SSH,
-        _ if is_shape => &SAVED_SHAPE,
         _ => &SETTINGS,
     };
     settle(&visitor, &form, way, result)
