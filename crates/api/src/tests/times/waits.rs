@@ -99,6 +99,14 @@ impl Waits {
         }
     }
 
+    /// What is forgotten by now is removed, and does not come back with a clock that is set back.
+    pub(super) fn clean(&mut self, now: u64) {
+        let (parts, last) = self.strangers;
+        if parts <= now.saturating_sub(last) * FORGETS_PER_DAY {
+            self.strangers = (0, 0);
+        }
+    }
+
     /// Nobody waits any longer; what the clock has shown since may be forgotten.
     pub(super) fn forgive(&mut self) {
         let known = self.known;

@@ -159,6 +159,7 @@ impl World {
             Happens::IsLookedAfter => {
                 self.machine.write(upkeep()).unwrap();
                 self.machine.change(|tx| tx.delete_expired().map(drop));
+                self.waits.clean(self.machine.now);
             }
             Happens::Looks => self.look(),
             permits => {
