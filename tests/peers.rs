@@ -98,6 +98,30 @@ fn a_stranger_s_first_request_is_refused_with_its_id() {
     assert_eq!(refusals, 8, "{}", daemon.log());
 }
 
+/// Whatever it is, and also by its events: this socket knows no rights but root's.
+#[test]
+fn a_stranger_may_call_no_method_and_hear_no_event() {
+    let daemon = Daemon::start();
+    open_to_all(&daemon);
+    let contract: Value = serde_json::from_str(include_str!("../docs/api.json")).unwrap();
+    let named = |key: &str| -> Vec<String> {
+        let all = contract[key].as_array().unwrap().iter();
+        all.map(|one| one["name"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    let (methods, events) = (named("methods"), named("events"));
+    assert!(methods.len() > 50 && events.len() > 5);
+    let calls = methods.into_iter().map(|method| (method, json!([])));
+    let subscriptions = events
+        .into_iter()
+        .map(|event| ("core.subscribe".to_owned(), json!([event])));
+    for (method, params) in calls.chain(subscriptions) {
+        let relay = Relay::connect(daemon.socket(), Some(NOBODY));
+        let reply = relay.upgrade().rpc(&method, params);
+        assert_eq!(reply, refusal(&reply["id"]), "{method}");
+    }
+}
+
 #[test]
 fn what_else_a_stranger_may_send_is_refused_too() {
     let mut daemon = Daemon::start();

@@ -53,6 +53,35 @@ fn a_first_device_needs_an_invite_and_works_once_its_code_was_right() {
     assert!(gone.says("<h1>My devices</h1>"), "shown no more: {gone:?}");
 }
 
+/// Where nobody without a device may sign in.
+#[test]
+fn a_newcomer_signs_in_with_an_invite_and_from_then_on_with_codes() {
+    let site = Site::new();
+    site.enable();
+    let mut browser = site.web.browser();
+    let page = first_step(&mut browser, "bin", WORD);
+    assert!(
+        !page.says("<h1>My devices</h1>") && !page.says("one-time-code"),
+        "{page:?}"
+    );
+    let mut root = site.daemon.connect();
+    let invited = root.call("auth.twofactor.invite.create", json!([{"username": "bin"}]));
+    let invite = invited["invite"].as_str().unwrap();
+    let mut browser = site.web.browser();
+    assert!(first_step(&mut browser, "bin", WORD).says("one-time-code"));
+    let page = browser.post("/sign-in/code", &[("code", invite)]);
+    assert!(page.says("<h1>My devices</h1>"), "{page:?}");
+    let page = browser.post("/devices/add", &[("name", "tablet"), ("invite", invite)]);
+    let secret = secret_of(&page);
+    let done = confirm(&mut browser, &page, 0);
+    assert!(done.says("The device works from now on."), "{done:?}");
+    let mut browser = site.web.browser();
+    first_step(&mut browser, "bin", WORD);
+    let code = code_at(&secret, now() + 30);
+    let page = browser.post("/sign-in/code", &[("code", &code)]);
+    assert!(page.says("<h1>My devices</h1>"), "{page:?}");
+}
+
 #[test]
 fn a_newcomer_signs_in_with_the_invite_and_sets_up_the_phone_with_it() {
     let site = Site::new();

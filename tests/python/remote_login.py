@@ -9,10 +9,7 @@ import sys
 import time
 
 import pyotp
-import pytruenas
 import websocket
-from pytruenas.auth import BasicAuth
-from pytruenas.exceptions import AuthenticationError
 
 uri, trusted = sys.argv[1:]
 password, secret = sys.stdin.read().split("\n")[:2]
@@ -72,29 +69,5 @@ assert Stock().call("auth.login", "root", password) is False
 second = code(1)
 assert Stock().call("auth.login", "root", password, second) is True
 assert Stock().call("auth.login", "root", password, second) is False
-
-
-def pytruenas_as(credentials, verify, **how):
-    client = pytruenas.TrueNASClient(uri, credentials=credentials, verify=verify, autologin=False)
-    with client:
-        client.login(**how)
-        return client.api.auth.me()["pw_name"]
-
-
-def refused(otp):
-    try:
-        pytruenas_as(BasicAuth("root", password, otp), False, login_ex=True)
-    except AuthenticationError as error:
-        return error.response_type
-    raise AssertionError("signed in")
-
-
-third = code(2)
-assert refused(None) == "OTP_REQUIRED"
-assert refused("000000") == "AUTH_ERR"
-signed_in = pytruenas_as(BasicAuth("root", password, third), trusted, login_ex=True)
-assert signed_in == "root", signed_in
-assert refused(third) == "AUTH_ERR", "a replay"
-assert pytruenas_as(BasicAuth("root", password, code(3)), False) == "root", "by auth.login"
 
 print("done")
