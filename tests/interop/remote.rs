@@ -1,5 +1,4 @@
-//! Over the network: the original's client, whose sequence is imitated by the library that it uses, and
-//! pytruenas from `PyPI`.
+//! Over the network: the original's client, whose sequence is imitated by the library that it uses.
 
 use std::time::Duration;
 
@@ -23,7 +22,7 @@ fn stock_clients_sign_in_with_a_code() {
         "sh",
     ]);
     shell.arg(python.get_program()).args(python.get_args());
-    shell.arg(&uri).arg(site.web.certificate());
+    shell.arg(&uri);
     shell.env("PASSWORD", WORD).env("SECRET", &secret);
     shell.env("HOME", site.daemon.dir());
     let output = run_with_input(&mut shell, Duration::from_mins(1));

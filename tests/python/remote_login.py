@@ -1,6 +1,6 @@
-"""Other people's clients sign in over the network, with a code.
+"""A stock client signs in over the network, with a code.
 
-argv: the URI, the file to trust. stdin: root's password, then its secret, a line each. Prints "done".
+argv: the URI. stdin: root's password, then its secret, a line each. Prints "done".
 """
 
 import json
@@ -11,7 +11,7 @@ import time
 import pyotp
 import websocket
 
-uri, trusted = sys.argv[1:]
+uri = sys.argv[1]
 password, secret = sys.stdin.read().split("\n")[:2]
 authenticator = pyotp.TOTP(secret)
 
