@@ -1,6 +1,7 @@
 //! Whole computers in software, seen and typed at on their serial consoles.
 #![cfg(feature = "system")]
 
+mod battery;
 mod busybox;
 mod debian;
 mod door;
