@@ -159,6 +159,7 @@ fn what_is_answered_on_a_failing_disk_is_durable_or_an_error_2() {
 
 /// What may write, and does not.
 const WRITE_NOTHING: &[(&str, &str)] = &[
+    ("auth.twofactor.account.query", "[]"),
     ("auth.twofactor.preflight", "[]"),
     ("auth.twofactor.recovery.remaining", r#"["root"]"#),
     ("auth.twofactor.status", "[]"),
