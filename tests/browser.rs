@@ -3,22 +3,27 @@
 mod chrome;
 mod devices;
 mod driver;
+mod gallery;
 mod log;
 mod looks;
+mod picture;
 mod signing_in;
+mod ssh;
 mod two_factor;
 
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use nix::sched::{CloneFlags, unshare};
+use nix::unistd::sethostname;
 use testkit::run_with_deadline;
 
 use self::chrome::Chrome;
 use crate::pages::Site;
 use crate::web::keeper::WORD;
 
-/// A site, and a browser that is at its door.
+/// A site with root, anna and ben, and a browser that is at its door.
 struct Walk {
     chrome: Chrome,
     site: Site,
@@ -26,9 +31,12 @@ struct Walk {
 
 impl Walk {
     fn new() -> Self {
+        // The name belongs to this thread, and to what it starts.
+        unshare(CloneFlags::CLONE_NEWUTS).expect("a name of our own: are you root?");
+        sethostname("nas").unwrap();
         let walk = Self {
             chrome: Chrome::start(),
-            site: Site::new(),
+            site: Site::with_accounts(&[("anna", 1000), ("ben", 1001)]),
         };
         walk.open("/");
         walk

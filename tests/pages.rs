@@ -44,7 +44,7 @@ impl Site {
     }
 
     /// On a machine with these accounts beside root.
-    fn with_accounts(accounts: &[(&str, u32)]) -> Self {
+    pub(crate) fn with_accounts(accounts: &[(&str, u32)]) -> Self {
         let builder = Daemon::builder().accounts(accounts);
         Self::built(builder, "", "no-such-group")
     }

@@ -112,6 +112,14 @@ impl Chrome {
         eventually(words, || !self.text().contains(words));
     }
 
+    /// Waits until a dialog says so.
+    pub(super) fn wait_for_dialog(&self, words: &str) {
+        let path = format!("//dialog[@open][contains(., {words:?})]");
+        eventually(words, || {
+            self.driver.find(&path).is_ok_and(|found| !found.is_empty())
+        });
+    }
+
     /// Clicks a button, a link or the head of a fold by its words, in the dialog if one is open.
     pub(super) fn click(&self, words: &str) {
         let kinds = "self::button or self::a or self::summary";
@@ -213,6 +221,11 @@ impl Chrome {
             "Emulation.setScriptExecutionDisabled",
             &json!({"value": true}),
         );
+    }
+
+    /// The window as a picture.
+    pub(super) fn screenshot(&self) -> Vec<u8> {
+        decoded(&self.tool("Page.captureScreenshot", &json!({}))["data"])
     }
 
     /// A command of Chromium's own protocol.

@@ -73,6 +73,7 @@ fn back_reload_two_tabs_and_an_expired_session_do_the_sensible_thing() {
     walk.chrome.fill("Interval", "60");
     walk.site.daemon.restart();
     walk.chrome.click("Save");
-    walk.chrome.wait_for("Sign in to go on");
+    walk.chrome.wait_for("what you typed is there again");
     walk.sign_in(None);
+    assert_eq!(walk.chrome.value("Interval"), "60");
 }

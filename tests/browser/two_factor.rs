@@ -7,14 +7,14 @@ use crate::web::keeper::WORD;
 const CONTINUE: &str = "Continue";
 
 /// The secret in the picture that is shown, which a phone reads.
-fn scan(walk: &Walk) -> String {
+pub(super) fn scan(walk: &Walk) -> String {
     let uri = zbarimg(&walk.chrome.picture("qr"), walk.chrome.dir());
     let (_, rest) = uri.split_once("secret=").unwrap_or_else(|| panic!("{uri}"));
     rest.split('&').next().unwrap().to_owned()
 }
 
 /// From the first page to the picture of a phone.
-fn begin_enabling(walk: &Walk) {
+pub(super) fn begin_enabling(walk: &Walk) {
     let chrome = &walk.chrome;
     chrome.click("Enable Two-Factor Authentication");
     chrome.wait_for("Before you go on");
@@ -33,7 +33,7 @@ fn begin_enabling(walk: &Walk) {
 }
 
 /// Types the code of the phone that has just scanned the picture.
-fn confirm(walk: &Walk, secret: &str, steps: u64) {
+pub(super) fn confirm(walk: &Walk, secret: &str, steps: u64) {
     walk.chrome
         .fill("The code that the app shows", &oathtool(secret, steps));
     walk.chrome.click(CONTINUE);

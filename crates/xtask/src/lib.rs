@@ -15,6 +15,7 @@ mod contract;
 pub mod deb;
 mod golden;
 mod man;
+mod screenshots;
 mod tidy;
 
 use std::path::{Path, PathBuf};
@@ -51,6 +52,7 @@ fn run(task: Task) -> Result<()> {
             println!("{}", deb::tarball(root()?, &options)?.display());
             Ok(())
         }
+        Task::Screenshots => screenshots::run(root()?),
         Task::Tidy => tidy::run(root()?),
         Task::Bench(options) => bench::run(&options),
         Task::LineServer { socket } => bench::line_server(&socket),
@@ -80,6 +82,8 @@ enum Task {
     },
     /// Build the Debian packages, and a tarball with static binaries.
     Deb(deb::Options),
+    /// Write the pictures of the web pages, `docs/web/`. Needs what `./check` installs.
+    Screenshots,
     /// Check the house rules that a program can check.
     Tidy,
     /// Measure the figures we promise, beside their peers, in one run.
