@@ -14,12 +14,12 @@ fn a_new_entry_comes_by_itself_and_a_reader_in_the_table_is_told() {
     let mut root = walk.site.daemon.connect();
     root.call(
         "auth.twofactor.grace.create",
-        json!([{ "username": "bin" }]),
+        json!([{ "username": "anna" }]),
     );
     chrome.wait_for("auth.twofactor.grace.create");
     // Whoever reads on by the keyboard keeps their place.
     chrome.script("document.querySelector('.table').focus()");
-    root.call("auth.twofactor.grace.delete", json!(["bin"]));
+    root.call("auth.twofactor.grace.delete", json!(["anna"]));
     chrome.wait_for("There is something new here.");
     assert!(!chrome.text().contains("auth.twofactor.grace.delete"));
     chrome.reload();
