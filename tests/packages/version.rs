@@ -22,6 +22,14 @@ impl Build {
             .arg(directory.path().join("script"));
         run(rustc.arg(source));
         std::fs::create_dir_all(directory.path().join("work/inner/program")).unwrap();
+        // By this file a workspace is known.
+        for workspace in ["work", "work/inner"] {
+            std::fs::write(
+                directory.path().join(workspace).join("rust-toolchain.toml"),
+                "",
+            )
+            .unwrap();
+        }
         Self { directory }
     }
 

@@ -91,7 +91,7 @@ fn a_newcomer_signs_in_with_the_invite_and_sets_up_the_phone_with_it() {
     let invite = invited["invite"].as_str().unwrap();
     let mut browser = site.web.browser();
     let page = first_step(&mut browser, "bin", WORD);
-    assert!(page.says("type the invite"), "{page:?}");
+    assert!(page.says("but an invite?"), "{page:?}");
     let page = browser.post("/sign-in/code", &[("code", invite)]);
     assert!(page.says("id=\"no-devices\""), "{page:?}");
     assert!(page.says("data-live"), "it follows what happens");

@@ -14,8 +14,8 @@ pub(crate) fn run(root: &Path) -> Result<()> {
     let made = root.join("target/screenshots");
     fs::create_dir_all(&made).with_context(|| format!("cannot make {}", made.display()))?;
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut test = Command::new(cargo);
-    test.args([
+    let mut look = Command::new(cargo);
+    look.args([
         "test",
         "-p",
         "e2e",
@@ -24,10 +24,10 @@ pub(crate) fn run(root: &Path) -> Result<()> {
         "--",
         "gallery::",
     ]);
-    test.arg("--test-threads=1").current_dir(root);
-    test.env("MIDDLEWARED_SCREENSHOTS", &made);
+    look.arg("--test-threads=1").current_dir(root);
+    look.env("MIDDLEWARED_SCREENSHOTS", &made);
     ensure!(
-        test.status()?.success(),
+        look.status()?.success(),
         "the pages are not as they should be"
     );
     let kept = root.join("docs/web");
