@@ -19,8 +19,8 @@ use crate::{output, result};
 /// Show where the web pages are, whether they run, and their fingerprint
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Compare the fingerprint with what the browser shows before you go on where
-it warns of the certificate. What does not run is named, with the line
+Where the browser warns of the certificate, compare the fingerprint with
+what it shows before you go on. What does not run is named, with the line
 that starts it. It needs no daemon, and changes nothing.
 Exit status: 0 people can sign in, 1 they cannot.
 
