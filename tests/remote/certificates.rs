@@ -60,7 +60,7 @@ fn where_nobody_listens_that_is_said() {
     let shown = format!("127.0.0.1:{port}");
     assert_told(
         &output,
-        &format!("midclt: nobody listens on {shown}: is middlewared-web running there?"),
+        &format!("midclt: nobody listens on {shown}. On that machine: midclt 2fa web"),
     );
 }
 

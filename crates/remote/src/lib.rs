@@ -92,7 +92,7 @@ fn connect(args: &Args, deadline: Instant) -> Result<TcpStream> {
                 return Ok(net);
             }
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {
-                last = anyhow!("nobody listens on {shown}: is middlewared-web running there?");
+                last = anyhow!("nobody listens on {shown}. On that machine: midclt 2fa web");
             }
             Err(error) => last = anyhow!("cannot reach {shown}: {error}"),
         }

@@ -67,14 +67,15 @@ impl Finding {
         }
     }
 
-    /// A sentence of the daemon's, which ends with the command.
-    fn of_warning(text: &str) -> Self {
+    /// Sentences of the daemon's. The last one leads to the command, which stands apart here, and may say
+    /// when it is right: "Once the clock is kept right: midclt ...".
+    fn of_warning(warning: &str) -> Self {
         let found = COMMANDS
             .iter()
-            .find_map(|command| text.find(&format!(": {command}")));
-        let (text, cure) = match found.and_then(|at| text.split_at_checked(at)) {
-            Some((text, cure)) => (format!("{text}."), cure.trim_start_matches(": ")),
-            None => (text.to_owned(), ""),
+            .find_map(|command| warning.find(&format!(": {command}")));
+        let (text, cure) = match found.and_then(|at| warning.split_at_checked(at)) {
+            Some((text, cure)) => (format!("{text}:"), cure.trim_start_matches(": ")),
+            None => (warning.to_owned(), ""),
         };
         Self::new(Severity::Warning, text, cure)
     }
@@ -269,7 +270,7 @@ mod tests {
             ("Wrong", "A door is open.", "midclt 2fa ssh enable"),
             (
                 "To look at",
-                "Nothing keeps the clock right. To see what should keep it.",
+                "Nothing keeps the clock right. To see what should keep it:",
                 "timedatectl status",
             ),
             (
