@@ -7,6 +7,7 @@ mod health;
 mod live;
 mod log;
 mod qr;
+mod recovery;
 mod sign_in;
 mod two_factor;
 mod visitor;

@@ -1,4 +1,5 @@
-//! A QR code as a picture that stands in the page: nothing of it is ever a file.
+//! What a phone needs of a provisioning URI: its QR code, as a picture that stands in the page and is never
+//! a file, and the secret for typing.
 
 use std::fmt::Write;
 
@@ -29,6 +30,22 @@ pub(super) fn svg(text: &str) -> Option<Zeroizing<String>> {
     )))
 }
 
+/// The parameter `secret` of a provisioning URI, in groups of four as people type it.
+pub(super) fn secret_of(uri: &str) -> Zeroizing<String> {
+    let parameters = uri.split_once('?').map_or("", |(_, parameters)| parameters);
+    let found = parameters
+        .split('&')
+        .find_map(|pair| pair.strip_prefix("secret="));
+    let mut shown = Zeroizing::new(String::with_capacity(64));
+    for (index, letter) in found.unwrap_or_default().chars().enumerate() {
+        if index > 0 && index % 4 == 0 {
+            shown.push(' ');
+        }
+        shown.push(letter);
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -41,5 +58,12 @@ mod tests {
         assert!(side.starts_with("37 37\""), "{side}");
         assert!(!picture.contains("M3 ") && picture.contains("M4 4"));
         assert!(svg(&"x".repeat(4000)).is_none());
+    }
+
+    #[test]
+    fn the_secret_is_the_one_of_the_uri_in_groups() {
+        let uri = "otpauth://totp/x:root?issuer=x&secret=ABCDEFGHIJ&digits=6";
+        assert_eq!(secret_of(uri).as_str(), "ABCD EFGH IJ");
+        assert_eq!(secret_of("otpauth://totp/x").as_str(), "");
     }
 }

@@ -1,7 +1,6 @@
 //! Recovery codes: made, shown to be saved, and counted from then on.
 
 use askama::Template;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
@@ -9,6 +8,7 @@ use zeroize::Zeroizing;
 use super::PAGE;
 use crate::form::Form;
 use crate::pages::answer::{self, Problem, Way, act, sender, settle, settle_at};
+use crate::pages::recovery::Codes;
 use crate::pages::visitor::{Frame, Visitor};
 use crate::sessions::Session;
 
@@ -25,25 +25,6 @@ pub(super) const SAVED: Way = Way {
     back: PAGE,
     done: "The new recovery codes count. Those from before work no more.",
 };
-
-/// Ten codes, each good for one login.
-#[derive(Clone)]
-pub(super) struct Codes {
-    id: i64,
-    codes: Vec<Zeroizing<String>>,
-}
-
-impl Codes {
-    /// From what `auth.twofactor.recovery.generate` answers.
-    fn new(made: &Value) -> Option<Self> {
-        let codes = made.get("codes")?.as_array()?.iter();
-        let codes = codes.filter_map(Value::as_str);
-        Some(Self {
-            id: made.get("id")?.as_i64()?,
-            codes: codes.map(|code| Zeroizing::new(code.to_owned())).collect(),
-        })
-    }
-}
 
 /// How many are left, and whether newer ones wait.
 pub(super) async fn left(session: &Session) -> Result<Value, Problem> {
@@ -79,7 +60,7 @@ pub(super) async fn make(visitor: Visitor, form: Form) -> Response {
             json!([session.username]),
         );
         let made = act(session, &form, call).await?;
-        session.shown().kept.codes = Some(Codes::new(&made).ok_or(Problem::Broken)?);
+        session.shown().kept.codes = Some(Codes::new(&made)?);
         Ok(())
     };
     let result = result.await;
@@ -111,26 +92,10 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
 /// The same as a file.
 pub(super) async fn file(visitor: Visitor) -> Result<Response, Problem> {
     let session = visitor.signed_in().ok_or(Problem::SignIn)?;
-    let Some(Codes { codes, .. }) = session.shown().kept.codes.clone() else {
+    let Some(codes) = session.shown().kept.codes.clone() else {
         return Ok(Redirect::to(PAGE).into_response());
     };
-    let mut text = format!(
-        "Recovery codes of {} on {}. Each works once.\r\n",
-        session.username, visitor.app.machine
-    );
-    for code in &codes {
-        text.push_str("\r\n");
-        text.push_str(code);
-    }
-    text.push_str("\r\n");
-    let kind = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (
-            CONTENT_DISPOSITION,
-            "attachment; filename=\"recovery-codes.txt\"",
-        ),
-    ];
-    Ok((kind, text).into_response())
+    Ok(codes.file(&visitor, session))
 }
 
 pub(super) async fn saved(visitor: Visitor, form: Form) -> Response {

@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::codes::Codes;
 use super::{Device, Named, PAGE, own_devices, typed};
 use crate::form::{CODE, Form};
 use crate::pages::answer::{self, Problem, Way, act, sender, settle, settle_at};
 use crate::pages::qr;
+use crate::pages::recovery::Codes;
 use crate::pages::visitor::{Frame, Visitor};
 use crate::sessions::Session;
 
@@ -59,7 +59,6 @@ pub(super) struct Setup {
     pub(super) name: String,
     /// Another one goes when this one is confirmed.
     is_renewal: bool,
-    secret: Zeroizing<String>,
     uri: Zeroizing<String>,
 }
 
@@ -67,27 +66,13 @@ impl Setup {
     /// From what `auth.twofactor.device.create` answers.
     fn new(issued: &Value) -> Option<Self> {
         let text = |key| issued.get(key).and_then(Value::as_str);
-        let secret = |key| Some(Zeroizing::new(text(key)?.to_owned()));
         Some(Self {
             id: issued.get("id")?.as_i64()?,
             name: text("name")?.to_owned(),
             is_renewal: issued.get("replaces").is_some_and(Value::is_i64),
-            secret: grouped(&secret("secret")?),
-            uri: secret("provisioning_uri")?,
+            uri: Zeroizing::new(text("provisioning_uri")?.to_owned()),
         })
     }
-}
-
-/// In groups of four, as people type it.
-fn grouped(secret: &str) -> Zeroizing<String> {
-    let mut shown = Zeroizing::new(String::with_capacity(secret.len() * 2));
-    for (index, letter) in secret.chars().enumerate() {
-        if index > 0 && index % 4 == 0 {
-            shown.push(' ');
-        }
-        shown.push(letter);
-    }
-    shown
 }
 
 /// The one that was begun in this session, while the daemon still waits for its code: it may have come
@@ -194,6 +179,7 @@ async fn create(session: &Session, form: &Form, wanted: Value) -> Result<(), Pro
 struct Page {
     frame: Frame,
     setup: Setup,
+    secret: Zeroizing<String>,
     picture: Zeroizing<String>,
 }
 
@@ -205,6 +191,7 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
     };
     let page = Page {
         picture: qr::svg(&setup.uri).ok_or(Problem::Broken)?,
+        secret: qr::secret_of(&setup.uri),
         setup,
         frame: visitor.frame("Set up device"),
     };
@@ -247,15 +234,4 @@ pub(super) async fn abandon(visitor: Visitor, form: Form) -> Response {
     };
     let result = result.await;
     settle(&visitor, &form, &ABANDON, result)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_typed_in_groups() {
-        assert_eq!(grouped("ABCDEFGHIJ").as_str(), "ABCD EFGH IJ");
-        assert_eq!(grouped("").as_str(), "");
-    }
 }

@@ -8,10 +8,11 @@ use serde_json::{Value, json};
 
 use super::enable_pages::{self as shown, TITLE};
 use super::phone::{self, Room};
-use super::progress::{Codes, Purpose};
+use super::progress::Purpose;
 use super::{CONFIG, PAGE, STATUS, UPDATE, is_on};
 use crate::form::{CODE, Form};
 use crate::pages::answer::{self, Problem, Way, act, sender, settle};
+use crate::pages::recovery::Codes;
 use crate::pages::visitor::Visitor;
 use crate::sessions::Session;
 

@@ -1,15 +1,14 @@
 //! The pages of enabling.
 
 use askama::Template;
-use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::phone::{self, Device};
-use super::progress::Codes;
 use super::{STATUS, texts};
 use crate::pages::answer::{self, Problem};
+use crate::pages::recovery::Codes;
 use crate::pages::visitor::{Frame, Visitor};
 use crate::sessions::Session;
 
@@ -154,21 +153,5 @@ pub(super) async fn codes_file(visitor: Visitor) -> Result<Response, Problem> {
     let Some(codes) = codes else {
         return Ok(crate::pages::not_found(visitor).await);
     };
-    let mut text = format!(
-        "Recovery codes of {} on {}. Each works once.\r\n",
-        session.username, visitor.app.machine
-    );
-    for code in &codes.codes {
-        text.push_str("\r\n");
-        text.push_str(code);
-    }
-    text.push_str("\r\n");
-    let kind = [
-        (CONTENT_TYPE, "text/plain; charset=utf-8"),
-        (
-            CONTENT_DISPOSITION,
-            "attachment; filename=\"recovery-codes.txt\"",
-        ),
-    ];
-    Ok((kind, text).into_response())
+    Ok(codes.file(&visitor, session))
 }

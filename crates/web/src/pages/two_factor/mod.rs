@@ -19,7 +19,6 @@ use axum::routing::{get, post};
 use serde_json::{Value, json};
 
 pub(super) use progress::Progress;
-use secret::secret_of;
 pub(super) use settings::SETTINGS;
 use ssh::{SSH, Ssh};
 use trial::{Trial, rolled_back};

@@ -5,8 +5,8 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::list;
 use super::progress::{Purpose, Setup};
-use super::{list, secret_of};
 use crate::form::{CODE, Form};
 use crate::pages::answer::{self, Problem};
 use crate::pages::qr;
@@ -117,7 +117,7 @@ pub(super) fn page(visitor: &Visitor, room: &Room, setup: &Setup) -> Result<Resp
     let page = Phone {
         frame: visitor.frame(room.title),
         room,
-        secret: secret_of(&setup.uri),
+        secret: qr::secret_of(&setup.uri),
         picture: qr::svg(&setup.uri).ok_or(Problem::Broken)?,
         setup,
     };

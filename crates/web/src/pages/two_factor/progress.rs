@@ -7,6 +7,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::pages::answer::Problem;
+use crate::pages::recovery::Codes;
 
 /// How far somebody has come.
 #[derive(Default)]
@@ -61,31 +62,6 @@ impl Setup {
             username: text("username").ok_or(Problem::Broken)?.to_owned(),
             name: text("name").ok_or(Problem::Broken)?.to_owned(),
             uri: Zeroizing::new(text("provisioning_uri").ok_or(Problem::Broken)?.to_owned()),
-        })
-    }
-}
-
-/// Recovery codes, each good for one login.
-#[derive(Clone)]
-pub(super) struct Codes {
-    pub(super) id: i64,
-    pub(super) codes: Vec<Zeroizing<String>>,
-}
-
-impl Codes {
-    /// From what `auth.twofactor.recovery.generate` answers.
-    pub(super) fn new(made: &Value) -> Result<Self, Problem> {
-        let codes = made.get("codes").and_then(Value::as_array);
-        let codes = codes.ok_or(Problem::Broken)?.iter();
-        Ok(Self {
-            id: made
-                .get("id")
-                .and_then(Value::as_i64)
-                .ok_or(Problem::Broken)?,
-            codes: codes
-                .filter_map(Value::as_str)
-                .map(|code| Zeroizing::new(code.to_owned()))
-                .collect(),
         })
     }
 }

@@ -11,7 +11,6 @@ use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
 use super::progress::Reshaped;
-use super::secret::secret_of;
 use super::settings::SETTINGS;
 use super::{CONFIG, PAGE, UPDATE, phone};
 use crate::form::{CODE, Form};
@@ -135,7 +134,7 @@ pub(super) async fn show(visitor: Visitor) -> Result<Response, Problem> {
     let me = session.daemon.call("auth.me", json!([])).await?;
     let page = Scan {
         is_root: me.get("pw_uid") == Some(&json!(0)),
-        secret: secret_of(&reshaped.uri),
+        secret: qr::secret_of(&reshaped.uri),
         picture: qr::svg(&reshaped.uri).ok_or(Problem::Broken)?,
         frame: visitor.frame("Scan the QR Code Again"),
     };
